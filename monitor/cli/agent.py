@@ -8,7 +8,7 @@ import stat
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -22,8 +22,17 @@ from monitor.agent.clock_offset import SHOWN_MS
 from monitor.agent.invitation import Invitation, read_invitation
 from monitor.agent.signature import TAG_LENGTH, digest, load_or_make, new_key
 from monitor.cli.console import plain_table, say, stdout
-from monitor.cli.options import ConfigPath, load, option, service_env
+from monitor.cli.history import require_known_vantage
+from monitor.cli.options import (
+    ConfigPath,
+    load,
+    option,
+    service_env,
+    time_argument,
+    time_range,
+)
 from monitor.cli.reload import reload
+from monitor.cli.time_range import TimeArgument
 from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
 from monitor.config.agent_document import agent_document
@@ -41,7 +50,7 @@ from monitor.model import (
 from monitor.model.duration import format_duration
 from monitor.store import Store
 
-ADD, LIST, REMOVE = "add", "list", "remove"
+ADD, LIST, REMOVE, CUT = "add", "list", "remove", "cut"
 _UNIT = """[Unit]
 Description=LLM endpoint monitor: probes for a hub
 Wants=network-online.target
@@ -77,18 +86,26 @@ def command(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="add|list|remove|URL",
-            help="At the hub: add, list or remove. At the other place: the hub's address, once.",
+            metavar="add|list|remove|cut|URL",
+            help="At the hub: add, list, remove or cut. At the other place: the hub's address, once.",
             show_default=False,
         ),
     ] = "",
     vantage: Annotated[
-        str, typer.Argument(metavar="ID", help="The vantage to add or remove.", show_default=False)
+        str,
+        typer.Argument(metavar="ID", help="The vantage to add, remove or cut.", show_default=False),
     ] = "",
     name: Annotated[str, option("NAME", "Its name for people.")] = "",
     url: Annotated[
         str, option("URL", "The hub's address for agents. Default: `url` in [page].")
     ] = "",
+    since: Annotated[
+        TimeArgument | None,
+        option("WHEN", "With cut: from when on its results were false.", parser=time_argument),
+    ] = None,
+    until: Annotated[
+        TimeArgument | None, option("WHEN", "With cut: until when.", parser=time_argument)
+    ] = None,
     path: ConfigPath = None,
     state: Annotated[
         Path | None,
@@ -107,6 +124,8 @@ def command(
         add(path, vantage, name, url)
     elif what == REMOVE:
         remove(path, vantage)
+    elif what == CUT:
+        cut(path, vantage, since, until)
     elif what == LIST:
         show_agents(load(path, secrets=Secrets.NONE))
     else:
@@ -157,6 +176,34 @@ def remove(path: Path | None, vantage: str) -> None:
     before = _read(loaded.path)
     _rewrite(loaded, before, without_vantage(before, vantage))
     say(f"{vantage} may not push any more; its history stays.")
+
+
+def cut(
+    path: Path | None, vantage: str, since: TimeArgument | None, until: TimeArgument | None
+) -> None:
+    """Forget what a vantage measured in the whole hours of a time. Raises StoreError where a daemon holds the store."""
+    if since is None:
+        raise typer.BadParameter("want a moment or how long ago", param_hint="'--since'")
+    first, last = time_range(since, until)
+    loaded = load(path, secrets=Secrets.NONE)
+    if vantage == loaded.vantage:
+        raise MonitorError(f'"{vantage}" is this daemon\'s own vantage; want that of an agent')
+    with closing(Store.read_only(loaded.store, vantage=vantage)) as reader:
+        require_known_vantage(loaded, reader, vantage)
+    runs = asyncio.run(_cut(loaded, vantage, first, last))
+    say(
+        f"Cut out of the history of {vantage}, in the whole hours from {first:%Y-%m-%d %H}:00 UTC on; runs: {runs}."
+        " What was told because of them stays in the incidents."
+    )
+
+
+async def _cut(loaded: Config, vantage: str, first: datetime, last: datetime) -> int:
+    store = Store(loaded.store, clock=SystemClock(), vantage=loaded.vantage, history=loaded.history)
+    store.open()
+    try:
+        return await store.cut(vantage, first, last)
+    finally:
+        await store.close()
 
 
 def _read(path: Path) -> str:

@@ -36,6 +36,7 @@ from monitor.model import (
     Subscriber,
 )
 from monitor.store import retention, schema, small_tables
+from monitor.store.cut import cut
 from monitor.store.history import History
 from monitor.store.month_reader import read_month
 from monitor.store.outbox import MessageQueue
@@ -406,6 +407,15 @@ class Store:
             lambda connection: add_past_counts(
                 connection, stored_check(connection, check, self._vantage, kind, now), counts
             )
+        )
+
+    async def cut(self, vantage: str, begin: datetime, end: datetime) -> int:
+        """Forget what a vantage measured in the whole hours of a time, and return how many runs. Raises StoreError.
+
+        Memory is not told: no daemon may use this store meanwhile.
+        """
+        return await self._write(
+            lambda connection: cut(connection, vantage, millis(begin), millis(end))
         )
 
     def learn_spent(self, vantage: str, spent: Mapping[tuple[date, str], Spend]) -> None:

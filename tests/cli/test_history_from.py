@@ -1,17 +1,21 @@
 """`monitor history --from` and `monitor export --from`: what each place has measured."""
 
+import asyncio
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cast import HandClock
+from typer import BadParameter
 
+from monitor.cli.agent import cut
 from monitor.cli.export import ExportQuery, Format, export
 from monitor.cli.history import HistoryReport, read_history, tables
+from monitor.cli.options import time_argument
 from monitor.cli.time_range import Granularity
 from monitor.config import Config, parse
-from monitor.model import AgentState, MonitorError, Outcome, Result, RunRecord
+from monitor.model import AgentState, MonitorError, Outcome, Result, RunRecord, StoreError
 from monitor.store import Store
 from monitor.store.agents import ReceivedBatch, receive
 
@@ -117,3 +121,40 @@ def test_an_export_is_of_all_places_or_of_one(config: Config) -> None:
     assert exported(config, "cn") == ["cn"]
     with pytest.raises(MonitorError, match="nothing was ever measured from"):
         exported(config, "nowhere")
+
+
+def test_what_a_stolen_key_pushed_is_cut_out_of_the_history_of_its_place_alone(
+    config: Config, clock: HandClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (config.state / "monitor.toml").write_text(TEXT)
+    since = time_argument((clock.now() - timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M"))
+    until = time_argument((clock.now() + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M"))
+    path = config.state / "monitor.toml"
+    cut(path, "cn", since, until)
+    hour = f"{clock.now() - timedelta(minutes=1):%Y-%m-%d %H}"
+    assert f"Cut out of the history of cn, in the whole hours from {hour}:00 UTC on; runs: 1." in (
+        capsys.readouterr().out
+    )
+    assert [len(history(config, clock, place).runs) for place in ("fra", "gone")] == [1, 1]
+    assert exported(config, "cn") == []
+    with pytest.raises(MonitorError, match=r'^"fra" is this daemon\'s own vantage'):
+        cut(path, "fra", since, until)
+    with pytest.raises(MonitorError, match="nothing was ever measured from"):
+        cut(path, "nowhere", since, until)
+    with pytest.raises(BadParameter, match="want a moment"):
+        cut(path, "cn", None, None)
+
+
+async def test_nothing_is_cut_while_a_daemon_holds_the_store(
+    config: Config, clock: HandClock
+) -> None:
+    (config.state / "monitor.toml").write_text(TEXT)
+    store = Store(config.store, clock=clock, vantage="fra", others=["cn"])
+    store.open()
+    try:
+        with pytest.raises(StoreError, match="in use by another monitor; stop that one first"):
+            await asyncio.to_thread(
+                cut, config.state / "monitor.toml", "cn", time_argument("1d"), None
+            )
+    finally:
+        await store.close()
