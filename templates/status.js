@@ -121,6 +121,7 @@
       if (speeds) $("#metric-tps")?.click();
       start($("main"));
       if (mine) tell();
+      dispatchEvent(new Event("refreshed"));
       $$("main :is(.scroll, .charts)").forEach((e, i) => { e.scrollLeft = sideways[i] || 0; });
       scrollTo({ top: y, behavior: "instant" });
       if (at >= 0) stops()[at]?.focus({ preventScroll: true });

@@ -14,6 +14,8 @@ class Assets:
 
     style: str
     script: str
+    find: str
+    """The script of a crowded page; there is none of it on another."""
     own_style: str | None = None
     logo: str | None = None
 

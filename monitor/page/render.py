@@ -34,7 +34,9 @@ class Renderer:
     def __init__(self, cache: RenderCache | None = None) -> None:
         """`cache` holds what has no news since the last page."""
         self._folder = templates()
-        self._ours = tuple(_hashed(self._folder / name) for name in ("style.css", "status.js"))
+        self._ours = tuple(
+            _hashed(self._folder / name) for name in ("style.css", "status.js", "find.js")
+        )
         self.report_style = _hashed(self._folder / "report.css")
         """The name and content of the stylesheet of reports."""
         self._env: dict[str, Environment] = {}
@@ -74,14 +76,15 @@ class Renderer:
         ).encode()
 
     def _assets(self, page: PageView) -> tuple[Assets, dict[str, bytes]]:
-        (style, style_bytes), (script, script_bytes) = self._ours
+        style, script, find = self._ours
         own, logo = _own(page.css, "own"), _own(page.logo, "logo")
         files = {
-            style: style_bytes,
-            script: script_bytes,
+            **dict((style, script)),
+            **(dict([find]) if page.crowded else {}),
             **dict(each for each in (own, logo) if each),
         }
-        return Assets(style, script, own and own[0], logo and logo[0]), files
+        names = (asset and asset[0] for asset in (own, logo))
+        return Assets(style[0], script[0], find[0], *names), files
 
     def _icons(self, name: str, state: State) -> dict[str, bytes]:
         """Return the icon as SVG, and as PNG for those who cannot draw it."""
@@ -168,7 +171,7 @@ def _rows(
             endpoint,
             partial(template.row, endpoint, root),
         )
-        for endpoint in service.endpoints
+        for endpoint in service.in_lines
     )
     return Markup("").join(rows)
 

@@ -256,6 +256,12 @@ class ServiceView(published.ServiceStatus):
         return models.pop() if len(models) == 1 else None
 
     @property
+    def in_lines(self) -> tuple[EndpointView, ...]:
+        """Return what a crowded page shows in a line each: all that it does not show in full."""
+        in_full = {endpoint.path for endpoint in self.in_trouble}
+        return tuple(endpoint for endpoint in self.endpoints if endpoint.path not in in_full)
+
+    @property
     def in_trouble(self) -> tuple[EndpointView, ...]:
         """Return what a crowded page shows in full: the first that are neither well nor unknown."""
         fine = {State.OPERATIONAL, State.UNKNOWN}
@@ -531,6 +537,10 @@ class PageView(published.Status):
     def crowded(self) -> bool:
         """Say whether there are so many base URLs that the home page names them in a line each."""
         return len(self.endpoints) > CROWD
+
+    @property
+    def not_operational(self) -> int:
+        return sum(endpoint.state is not State.OPERATIONAL for endpoint in self.endpoints)
 
     def ill_somewhere(self, service: ServiceView) -> tuple[EndpointView, ...]:
         """Return the base URLs that some place sees worse than well, the first of a crowd."""

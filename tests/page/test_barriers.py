@@ -36,6 +36,7 @@ SHOWN = (
     "fresh",
     "stopped",
     "crowded",
+    "many",
     "told",
     "retired",
     "promised",

@@ -158,6 +158,50 @@ async def test_a_phone_is_told_first_what_to_use_when_something_is_wrong(
         assert await tab.ask(USE) is None, "it stands beside the headline there"
 
 
+FOUND = "[...document.querySelectorAll('#base-urls :is(.endpoint, .row:not(.row--head))')].filter(e => e.checkVisibility()).length"
+
+
+async def test_among_many_base_urls_one_is_found_and_stays_found_after_a_refresh(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """By name, host or state; those in trouble are chosen without a script too."""
+    pages = Renderer().files(view(*worlds.crowd(200), {})[0])
+    publish(tmp_path, as_if_new(pages))
+    web = await served(tmp_path)
+    box = "document.querySelector('#find')"
+    seek = f"{box}.value = '{{}}'; {box}.dispatchEvent(new Event('input')); [{FOUND}, found.textContent]"
+    try:
+        async with browser.tab() as tab:
+            await tab.open(f"http://127.0.0.1:{web.port}/")
+            await tab.lay_out_all()
+            assert await tab.ask(FOUND) == 200
+            one = [11, "11 of 200 base URLs match."]
+            assert await tab.ask(seek.format("API4")) == one
+            none = await tab.ask(seek.format("no such"))
+            assert none == [0, "0 of 200 base URLs match."]
+            await tab.ask(seek.format("mirror 19 outage"))
+            assert await tab.ask(FOUND) == 1
+            await tab.ask("document.querySelector('#show-ill').click()")
+            publish(tmp_path, as_if_new(pages, 1))
+            await come_back(tab)
+            await tab.until("document.documentElement.dataset.generated > '2027'")
+            await tab.until(f"{FOUND} === 1")
+            assert await tab.ask(f"[{box}.value, document.querySelector('#show-ill').checked]") == [
+                "mirror 19 outage",
+                True,
+            ]
+        async with browser.tab(320, scripts=False) as tab:
+            await tab.open(f"http://127.0.0.1:{web.port}/")
+            await tab.lay_out_all()
+            assert await tab.ask(FOUND) == 200
+            assert await tab.ask(SIDEWAYS) <= 0
+            assert await tab.ask("document.querySelector('#find').checkVisibility()") is False
+            await tab.ask("document.querySelector('#show-ill').click()")
+            assert await tab.ask(FOUND) == 20
+    finally:
+        await web.close()
+
+
 async def test_a_fresh_page_says_live_and_one_of_a_dead_daemon_says_stale(
     browser: Browser, address: str
 ) -> None:

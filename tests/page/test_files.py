@@ -14,13 +14,14 @@ from time import process_time
 
 import pytest
 from page_cast import NOW, history, many
-from worlds import SITES, WORLDS
+from worlds import SITES, WORLDS, crowd
 
 from monitor.language import templates
 from monitor.model import Snapshot
 from monitor.page import Renderer, Site, view
 from monitor.page.render_cache import EVERY, SHARE
 from monitor.page.states import State
+from monitor.page.view_models import CROWD
 
 
 @pytest.fixture(scope="module")
@@ -216,7 +217,7 @@ def test_every_file_for_programs_is_documented(renderer: Renderer) -> None:
     published = {re.sub(r"^api/v2/.*", "api/v2/*.json", name) for name in published}
     of_places = {name for name in named if "VANTAGE" in name}
     assert published == {
-        name for name in named - of_places if "favicon" not in name and name != "404.html"
+        name for name in named - of_places if "favicon" not in name and not name.endswith(".html")
     }
     there = files(renderer, "places")
     for vantage in ("fra", "cn", "laptop"):
@@ -247,6 +248,39 @@ def test_own_pages_are_made_anew_with_a_new_state_and_else_every_few_minutes_in_
     assert new(wait * 0.66) == 0
     assert 10 < new(wait * 0.83) < 50, "in turns"
     assert new(wait * 1.01) == 60
+
+
+def test_of_many_base_urls_each_is_there_once_and_advice_that_several_share_is_given_once() -> None:
+    page = Renderer().files(view(*crowd(60), {})[0])["index.html"].decode()
+    shown = page.split('id="base-urls"')[1].split("</section>")[0]
+    in_full = re.findall(r'<li class="endpoint" id="many-e(\d+)"', shown)
+    in_lines = re.findall(r'<li class="row" [^>]*><a href="endpoints/many/e(\d+)/">', shown)
+    assert in_full == ["0", "10", "20", "30", "40", "50"]
+    assert sorted([*in_full, *in_lines], key=int) == [str(number) for number in range(60)]
+    assert "<code>api7.example</code>" in shown, "in a line too"
+    now = page.split("Happening now")[1].split("</section>")[0]
+    assert now.count("server error</a>") == 6
+    assert now.count("The service or the provider behind it failed.") == 1
+    assert now.count("Until this clears, use") == 1
+
+
+@pytest.mark.slow
+def test_two_hundred_base_urls_weigh_less_than_a_picture_and_are_made_in_no_time() -> None:
+    """The bounds are some three times what was measured; a machine that others use is slower."""
+    renderer = Renderer()
+    for count, most in ((6, 12_000), (50, 12_000), (200, 20_000)):
+        site, snapshot = crowd(count)
+        first = renderer.files(view(site, snapshot, {})[0])
+        began = process_time()
+        renderer.files(view(site, replace(snapshot, at=NOW + timedelta(seconds=10)), {})[0])
+        took_s = process_time() - began
+        weight = gzipped(first["index.html"])
+        print({"base URLs": count, "gzipped": weight, "again_s": round(took_s, 3)})
+        assert weight <= most
+        assert took_s < 0.5
+        script = [name for name in first if name.startswith("find.")]
+        assert len(script) == (count > CROWD), "only a page of many has the script that finds"
+        assert all(gzipped(first[name]) <= 1000 for name in script)
 
 
 @pytest.mark.slow

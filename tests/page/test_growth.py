@@ -2,39 +2,17 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache, partial
 from types import FrameType
 from typing import Any
 
 import pytest
-from page_cast import ago, incident, many
+from worlds import crowd
 
-from monitor.model import FailureKind, Severity, Snapshot
+from monitor.model import Snapshot
 from monitor.page import PageView, Site, view
 from monitor.page.feed import atom
 from monitor.page.statuspage import statuspage
-
-
-@cache
-def world(count: int) -> tuple[Site, Snapshot]:
-    """Each base URL was down once; a tenth of them is."""
-    site, snapshot = many(count)
-    incidents = tuple(
-        replace(
-            incident(
-                n,
-                Severity.DOWN,
-                FailureKind.SERVER_ERROR,
-                ago(hours=n % 90),
-                9 if n % 10 else None,
-                check.key,
-            ),
-            service="many",
-        )
-        for n, check in enumerate(site.checks)
-    )
-    return site, replace(snapshot, incidents=incidents)
 
 
 def steps(work: Callable[[], object]) -> int:
@@ -57,7 +35,7 @@ def steps(work: Callable[[], object]) -> int:
 
 @cache
 def made_once(count: int) -> PageView:
-    return home_page(world(count))
+    return home_page(crowd(count))
 
 
 def home_page(world: tuple[Site, Snapshot]) -> PageView:
@@ -65,7 +43,7 @@ def home_page(world: tuple[Site, Snapshot]) -> PageView:
 
 
 def work(part: str, count: int) -> Callable[[], object]:
-    snapshot, page = world(count), made_once(count)
+    snapshot, page = crowd(count), made_once(count)
     parts: dict[str, Callable[[], object]] = {
         "what the page says": partial(home_page, snapshot),
         "Statuspage's API": partial(statuspage, page),

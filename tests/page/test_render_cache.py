@@ -25,7 +25,7 @@ from monitor.model import (
 )
 from monitor.page import RenderCache, Renderer, Site, view
 from monitor.page.incident_views import IncidentViews
-from monitor.page.view_models import CROWD, PageView
+from monitor.page.view_models import CROWD, IN_FULL, PageView
 
 KEYS = tuple(check.key for check in CHECKS)
 
@@ -174,12 +174,12 @@ def test_the_crowded_home_page_with_what_is_kept_is_the_one_made_anew(
 
 
 def test_a_line_says_name_state_days_uptime_and_median_and_escapes_the_name() -> None:
-    page = view(named({0: "<b>"}), failing([0]), {})[0]
+    page = view(named({IN_FULL: "<b>"}), failing(range(IN_FULL + 1)), {})[0]
     html = re.sub(r' d="[^"]*"', "", Renderer().files(page)["index.html"].decode())
     (line,) = re.findall(r'<li class="row" data-state="major_outage">.*', html)
     assert line == (
-        '<li class="row" data-state="major_outage"><a href="endpoints/many/e0/">'
-        '<svg class="icon" aria-hidden="true"><use href="#i-major_outage"/></svg><b>&lt;b&gt;</b></a>'
+        '<li class="row" data-state="major_outage"><a href="endpoints/many/e20/">'
+        '<svg class="icon" aria-hidden="true"><use href="#i-major_outage"/></svg><b>&lt;b&gt;</b><code>api20.example</code></a>'
         '<span class="row__state">Major outage</span>'
         '<svg class="uptime__bars" viewBox="0 0 720 34" preserveAspectRatio="none" role="img"'
         ' aria-label="&lt;b&gt;: 100\xa0% uptime over 90 days. 1 day with trouble.">'

@@ -25,6 +25,7 @@ from page_cast import (
     incident,
     key,
     lose,
+    many,
     silent,
     silent_but_last,
     with_few_days,
@@ -207,6 +208,30 @@ def crowded() -> Snapshot:
     return replace(snapshot, incidents=(replace(opened, service="sites"),))
 
 
+@cache
+def crowd(count: int, languages: tuple[str, ...] = ("en",)) -> tuple[Site, Snapshot]:
+    """So many base URLs, each of which was down once in four days; a tenth of them is."""
+    site, snapshot = many(count, languages)
+    incidents = tuple(
+        replace(
+            incident(
+                n + 1,
+                Severity.DOWN,
+                FailureKind.SERVER_ERROR,
+                ago(hours=n % 90, minutes=1),
+                9 if n % 10 else None,
+                check.key,
+            ),
+            service="many",
+        )
+        for n, check in enumerate(site.checks)
+    )
+    for story in incidents:
+        if story.closed is None:
+            snapshot = fail(snapshot, story.checks[0], FailureKind.SERVER_ERROR, story.id)
+    return site, replace(snapshot, incidents=incidents)
+
+
 def fresh() -> Snapshot:
     return Snapshot(at=NOW, checks={}, incidents=())
 
@@ -299,6 +324,7 @@ WORLDS: Mapping[str, Callable[[], Snapshot]] = {
     "retired": mixed,
     "places": blocked_from_shanghai,
     "promised": promised,
+    "many": lambda: crowd(50)[1],
 }
 SITES: Mapping[str, Site] = {
     world: SITE_WITH_MORE if world == "crowded" else SITE for world in WORLDS
@@ -308,4 +334,5 @@ SITES: Mapping[str, Site] = {
     "retired": without(SITE, "us-direct"),
     "places": SITE_OF_PLACES,
     "promised": SITE_OF_PROMISES,
+    "many": crowd(50, ("en", "zh-CN"))[0],
 }
