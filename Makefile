@@ -12,23 +12,27 @@ JOBS   ?= 4
 alone   = { [ $$? = 1 ] && echo "Once more, what failed beside others:" && \
           $(BIN)/pytest --last-failed --last-failed-no-failures none -m '$(1)'; }
 
-.PHONY: demo test quick fast check slow pythons lint types contracts proof mutants bench shots docs format clean
+.PHONY: demo test quick fast check slow pythons lint types contracts proof mutants bench shots docs deb release format clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.product: pyproject.toml constraints.txt
-	@echo "Installing monitor and the packages that it needs into $(VENV), nothing elsewhere; this takes a minute."
+	@echo "Installing monitor and the packages that it needs into $(VENV), elsewhere nothing but pip's cache; this takes a minute."
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) -e .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.product
-	@echo "Installing what the tests need into $(VENV), nothing elsewhere; this takes a minute."
+	@echo "Installing what the tests need into $(VENV), elsewhere nothing but pip's cache; this takes a minute."
 	@$(PIP) -e '.[dev]'
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.product
-	@echo "Installing MkDocs into $(VENV), nothing elsewhere."
+	@echo "Installing MkDocs into $(VENV)."
 	@$(PIP) -e '.[docs]'
+	@touch $@
+
+$(VENV)/.release: $(VENV)/.product
+	@$(PIP) -e '.[release]'
 	@touch $@
 
 demo: $(VENV)/.product ## the whole product against a simulated service
@@ -40,12 +44,12 @@ quick: $(VENV)/.dev ## the tests alone that open nothing, in less than twenty se
 	$(BIN)/pytest -q -n $(JOBS) -m '$(FAST)' --pure
 
 fast: $(VENV)/.dev
-	$(BIN)/pytest -n $(JOBS) -m '$(FAST)' || $(call alone,$(FAST))
+	@$(BIN)/pytest -n $(JOBS) -m '$(FAST)' || $(call alone,$(FAST))
 
 check: test slow pythons ## everything
 
 slow: $(VENV)/.dev ## real servers for seconds, disks that break, systemd, containers, browsers, foreign software
-	$(BIN)/pytest -n $(JOBS) -m '$(SLOW)' || $(call alone,$(SLOW))
+	@$(BIN)/pytest -n $(JOBS) -m '$(SLOW)' || $(call alone,$(SLOW))
 
 pythons: $(VENV)/.dev ## the fast tests with every other Python that we support and the machine has
 	JOBS=$(JOBS) .ci/pythons
@@ -84,6 +88,16 @@ shots: $(VENV)/.dev ## the README's pictures, small, with Debian's chromium
 docs: $(VENV)/.docs ## the documentation as a site, in build/site; a link or anchor that leads nowhere ends it
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir build/site
 	! grep -rlE '<(script|link|img|iframe)[^>]* (src|href)="?(https?:)?//' --include='*.html' build/site  # it fetches nothing from elsewhere
+
+deb: ## a package for the Debian that this is, in build/deb, made by Debian's tools; downloads what is in it
+	rm -rf build/deb && mkdir -p build/deb/monitor
+	tar --exclude='./.*' --exclude=./build --exclude=./dist --exclude=./node_modules --exclude=__pycache__ -cf - . | tar -xf - -C build/deb/monitor
+	cd build/deb/monitor && dpkg-buildpackage --no-sign --build=binary
+
+release: $(VENV)/.dev $(VENV)/.release ## whether all that a release needs is there; then says what is left to a person, and does none of that
+	@$(BIN)/python tests/release.py texts
+	$(MAKE) test slow docs
+	@$(BIN)/python tests/release.py packages
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

@@ -209,10 +209,16 @@ def a_tool_installs_it(name: str, built: Path, folder: Path) -> None:
         "UV_PYTHON": sys.executable,
         "UV_CACHE_DIR": f"{place}/cache",
     }
+    tool, file = tools / "bin" / name, wheel(built)
     verb = ("install",) if name == "pipx" else ("tool", "install")
-    done = run(tools / "bin" / name, *verb, wheel(built), env=env)
+    done = run(tool, *verb, file, env=env)
     assert done.returncode == 0, done.stderr
     assert run(place / "bin" / "monitor", "--version").stdout == f"monitor {__version__}\n"
+    once = (
+        (tool, "run", "--spec", file) if name == "pipx" else (tools / "bin" / "uvx", "--from", file)
+    )
+    assert run(*once, "monitor", "--version", env=env).stdout == f"monitor {__version__}\n"
+    assert "no network, no key" in run(*once, "monitor", "demo", "--help", env=env).stdout
 
 
 @pytest.mark.slow

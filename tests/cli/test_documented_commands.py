@@ -24,6 +24,8 @@ CARRIER = (
     "takes these lines from the page before a real push",
 )
 CONTAINER = ("tests/service/test_container.py", "wants a container engine")
+COMPOSE = ("tests/test_package.py", "wants a container engine; the file is held to the line for it")
+DEBIAN = ("tests/service/test_debian.py", "wants a machine")
 AGENT = ("tests/agent/test_two_places.py", "wants two daemons")
 ELSEWHERE = {
     'monitor agent add cn --name "Shanghai" --url https://status.example.org': AGENT,
@@ -42,6 +44,11 @@ ELSEWHERE = {
     "git -c user.name=monitor -c user.email=monitor@localhost commit -q --allow-empty -m Status": CARRIER,
     "git config user.name monitor && git config user.email monitor@localhost": CARRIER,
     "git remote add origin git@github.com:you/status.git": CARRIER,
+    "apt install build-essential debhelper python3-venv": DEBIAN,
+    "make deb": DEBIAN,
+    "apt install ./build/deb/monitor_*.deb": DEBIAN,
+    "docker compose up -d --build": COMPOSE,
+    "docker compose exec monitor monitor status": COMPOSE,
     "docker build -t monitor .": CONTAINER,
     "docker run -d --read-only --tmpfs /tmp --stop-timeout 60 -p 127.0.0.1:8080:8080"
     " -v monitor:/var/lib/monitor -v ./monitor.toml:/etc/monitor/monitor.toml:ro"

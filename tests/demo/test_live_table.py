@@ -171,7 +171,10 @@ def test_a_terminal_that_knows_only_ascii_gets_ascii_marks(loaded: Config) -> No
     assert b"x bad_gateway" in raw.getvalue()
 
 
-def test_a_terminal_is_left_as_it_was_found(loaded: Config, screen: io.StringIO) -> None:
+def test_a_terminal_is_left_as_it_was_found(
+    loaded: Config, screen: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
     with table_on(loaded, screen, terminal=True) as table:
         table.on_result(result("demo/proxy-1/chat"))
     assert screen.getvalue().endswith("\x1b[?25h")
