@@ -89,7 +89,8 @@ async def attempt(
         raise TypeError(f"got a {type(probe).__name__} as probe, want settings that can run")
     run = Run(check=check, habit=habit, client=client, rng=rng, now=at, peers=peers, redact=redact)
     finding = _without_key(check, probe, habit) or await _ask(probe, run)
-    failure = _judge(finding, probe, at, cert_days)
+    timings = _timings(finding)
+    failure = _judge(finding, timings, probe, at, cert_days)
     failure = judge_edge_timeout(failure, finding.exchange, check.endpoint.cut_after)
     if failure is not None:
         failure = Failure(failure.kind, clean_text(redact(failure.message)))
@@ -100,7 +101,7 @@ async def attempt(
         at=at,
         outcome=failure.outcome if failure else Outcome.UP,
         failure=failure,
-        timings=_timings(finding),
+        timings=timings,
         http_status=exchange.status,
         remote_ip=exchange.remote_ip,
         model=clean_text(redact(finding.model[:_TEXT_READ]), 100) if finding.model else None,
@@ -180,14 +181,19 @@ def _nothing_heard(failure: Failure, habit: Habit) -> Finding:
 
 
 def _timings(finding: Finding) -> Timings:
-    return replace(finding.exchange.timings, ttft=finding.ttft, ttft_visible=finding.ttft_visible)
+    timings = finding.exchange.timings
+    if finding.ttft is None and finding.ttft_visible is None:
+        return timings
+    return replace(timings, ttft=finding.ttft, ttft_visible=finding.ttft_visible)
 
 
-def _judge(finding: Finding, probe: ProbeSettings, now: datetime, cert_days: int) -> Failure | None:
+def _judge(
+    finding: Finding, timings: Timings, probe: ProbeSettings, now: datetime, cert_days: int
+) -> Failure | None:
     """Add to the probe's verdict what holds for every kind: our own lag, limits, certificates."""
     failure = finding.failure
     if failure is None:
-        return _slow(finding, probe) or _expiring(finding.exchange, now, cert_days)
+        return _slow(finding, timings, probe) or _expiring(finding.exchange, now, cert_days)
     lag_ms = finding.exchange.lag_total_ms
     patience_ms = min(_PATIENCE_MS[failure.kind.row.patience], probe.timeout.total_seconds() * 1000)
     return _overrun(lag_ms) if lag_ms > patience_ms / 2 > 0 else failure
@@ -207,9 +213,9 @@ def _overrun(lag_ms: float) -> Failure:
     return Failure(FailureKind.OVERRUN, why)
 
 
-def _slow(finding: Finding, probe: ProbeSettings) -> Failure | None:
+def _slow(finding: Finding, timings: Timings, probe: ProbeSettings) -> Failure | None:
     """Compare timings with the limits; one that is only exceeded through our own lag is `overrun`."""
-    timings, lag_ms = _timings(finding), finding.exchange.lag_total_ms
+    lag_ms = finding.exchange.lag_total_ms
     for slow in probe.slow:
         took_ms = getattr(timings, slow.timing)
         limit_s = slow.limit.total_seconds()

@@ -116,7 +116,10 @@ class Exchange:
 
 
 class StreamWatcher(Protocol):
-    """Follows a stream while it comes, so that a dead one is ended before the whole timeout."""
+    """Follows a stream while it comes, so that a dead one is ended before the whole timeout.
+
+    It is given each piece, and asked a few times a second for its deadline.
+    """
 
     def feed(self, chunk: Chunk) -> None: ...
 

@@ -90,6 +90,7 @@ async def one(client: Client, asked: Upstream, errors: Errors) -> None:
     ear = Ear()
     exchange = await client.send(ask, ear)
     assert exchange.error is None, exchange.error
+    ear.close()
     last = exchange.body[exchange.body.rindex(b'{"choices": []') :].partition(b"\n")[0]
     written = [at / 1e6 for at in json.loads(last)["written"]]
     errors.untrusted += exchange.lag_ms > 50

@@ -56,7 +56,7 @@ def judge_answer(answer: CompletedAnswer, habit: Habit) -> tuple[Failure | None,
         if _is_cut(answer):
             return _judge_cap(answer), habit
         return judge_mismatch(habit, _wrong_words(answer))
-    habit = replace(habit, mismatches=0)
+    habit = replace(habit, mismatches=0) if habit.mismatches else habit
     # 4. Is all around it as it should be and used to be?
     complaints = (check(answer, habit) for check in _CHECKS)
     failure = next((complaint for complaint in complaints if complaint), None)

@@ -20,7 +20,12 @@ from monitor.probes.answer.challenges import COUNT, Challenge, OwnQuestion, addi
 from monitor.probes.answer.check_answer import CompletedAnswer, judge_answer
 from monitor.probes.answer.error_text import judge_error_text
 from monitor.probes.answer.stream_recorder import StreamRecorder
-from monitor.probes.answer.stream_verdict import judge_empty, judge_stream, stream_stats
+from monitor.probes.answer.stream_verdict import (
+    StreamStats,
+    judge_empty,
+    judge_stream,
+    stream_stats,
+)
 from monitor.probes.exchange import Exchange
 from monitor.probes.kinds.api_call import (
     EVENT_STREAM,
@@ -312,8 +317,7 @@ class Conversation(PaidCall):
         exchange = until_the_end(exchange, recorder)
         failure = judge_stream(recorder, exchange, habit, proven=proven)
         if failure is None:
-            answer = self._answer(run, exchange, habit, challenge, recorder.reader)
-            answer = replace(answer, burst=stats.burst, stream=stats.stream)
+            answer = self._answer(run, exchange, habit, challenge, recorder.reader, stats)
             failure, habit = judge_answer(answer, habit)
         return Finding(
             exchange=exchange,
@@ -339,7 +343,7 @@ class Conversation(PaidCall):
         )
         if failure is None:
             answer = self._answer(run, exchange, habit, challenge, reader)
-            failure, habit = judge_answer(replace(answer, as_plain=self.stream), habit)
+            failure, habit = judge_answer(answer, habit)
         return Finding(
             exchange=exchange,
             failure=failure,
@@ -356,6 +360,7 @@ class Conversation(PaidCall):
         habit: Habit,
         challenge: Challenge,
         reader: ProtocolReader,
+        stats: StreamStats | None = None,
     ) -> CompletedAnswer:
         label = exchange.headers.get("content-type", "")
         media_type = label.partition(";")[0].strip().lower()
@@ -367,6 +372,9 @@ class Conversation(PaidCall):
             cap=None if self.protocol.caps <= habit.refused else self.cap(habit),
             right_content_type=media_type == (EVENT_STREAM if self.stream else JSON),
             content_type=label,
+            burst=None if stats is None else stats.burst,
+            stream=None if stats is None else stats.stream,
+            as_plain=stats is None and self.stream,
         )
 
 

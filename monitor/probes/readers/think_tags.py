@@ -1,5 +1,7 @@
 """Thoughts that a server leaves in the text: `<think>…</think>` before what the model says."""
 
+import re
+
 MARKS = {
     "<think>": "</think>",
     "<thinking>": "</thinking>",
@@ -29,6 +31,7 @@ MARKS = {
 DeepSeek, Qwen, GLM, Gemini, Nova, Seed, MiniMax, LongCat, Mistral, Kimi, OpenThinker, Command, openPangu, Apertus, Gemma and gpt-oss,
 and as Open WebUI writes them.
 """
+_MAY_END = re.compile(f"[{re.escape(''.join({end[0] for end in MARKS.values()}))}]")
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 """ASCII alone: no text becomes longer."""
 
@@ -100,6 +103,8 @@ def _begun(thought: str, end: str) -> int:
 
 def split_unopened(text: str) -> tuple[str, str]:
     """Part a whole text whose beginning mark the server's template swallowed."""
+    if _MAY_END.search(text) is None:
+        return text, ""
     low = text.translate(_LOWER)
     ends = [(at, end) for end in MARKS.values() if (at := low.find(end)) >= 0]
     if not ends or any(mark in low[: min(ends)[0]] for mark in MARKS):

@@ -102,11 +102,11 @@ def is_error_object(value: Any) -> bool:
 
 def is_bare_message(value: Any) -> bool:
     """Say whether a JSON value is an object of words alone, without a place for an answer."""
-    table = folded(value) if isinstance(value, dict) else {}
-    if _MESSAGES.isdisjoint(table):
+    if not isinstance(value, dict) or not _PAYLOADS.isdisjoint(value):
         return False
+    table = folded(value)
     words = any(isinstance(table.get(key), str) and table[key].strip() for key in _MESSAGES)
-    return words and not any(key in table for key in _PAYLOADS)
+    return words and _PAYLOADS.isdisjoint(table)
 
 
 def _lists_errors(errors: Any) -> bool:
@@ -144,19 +144,21 @@ _OUTER_STATUS = (
 _INNER_STATUS = (("base_resp", "status_code"), ("header", "code"))
 _ERROR_FIELDS = _MESSAGES | {"error", "errors", "response", "base_resp", "header"}
 """Fields of which an error object has one, unless a type or a choice says what it is."""
-_PAYLOADS = (
-    "choices",
-    "data",
-    "output",
-    "content",
-    "candidates",
-    "embeddings",
-    "results",
-    "result",
-    "delta",
-    "images",
-    "models",
-    "text",
+_PAYLOADS = frozenset(
+    {
+        "choices",
+        "data",
+        "output",
+        "content",
+        "candidates",
+        "embeddings",
+        "results",
+        "result",
+        "delta",
+        "images",
+        "models",
+        "text",
+    }
 )
 _GOOD_WORDS = (
     "",

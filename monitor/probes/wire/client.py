@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import ssl
 import time
 from collections.abc import Mapping
@@ -56,7 +57,7 @@ _NO_HANDSHAKE = {
     "Invalid challenge response": "a Sec-WebSocket-Accept that does not belong to our key",
 }
 """What aiohttp finds wrong with a handshake -> the same in our words."""
-_LATER_S = 0.25
+_ASKED_EVERY_S = 0.25
 """A stream may be given up this much later than its watcher asks for."""
 
 
@@ -80,26 +81,33 @@ class _Deadline:
         """By the event loop's clock, like the times of `guard`."""
         self.guard = asyncio.timeout(min(limit_s, _CONNECT_CAP_S))
         self._watch = watch
-        self.gives_up_ms: float | None = None
-        """When the watcher gives up, in milliseconds since the start."""
+        self._timer: asyncio.TimerHandle | None = None
 
     def on_connected(self) -> None:
         self.guard.reschedule(self.end)
 
-    def follow_watch(self) -> None:
-        """Move the timeout to whichever comes first, the watcher's deadline or the end of the run.
-
-        It may ring up to `_LATER_S` late, because moving it for every piece of a stream costs much.
-        """
-        if self._watch is None:
+    def ask_watcher(self) -> None:
+        """Ask now and then by when the next content must come, and end the run where it has not."""
+        if self._watch is None or self.guard.expired():
             return
-        due = self.end
-        self.gives_up_ms = self._watch.deadline_ms()
-        if self.gives_up_ms is not None:
-            due = min(due, self._began + self.gives_up_ms / 1000)
-        rings = self.guard.when()
-        if rings is None or not due <= rings <= due + _LATER_S:
-            self.guard.reschedule(min(self.end, due + _LATER_S))
+        loop = asyncio.get_running_loop()
+        now, due = loop.time(), self._watcher_due()
+        if due <= now:
+            self.guard.reschedule(now)
+        else:
+            self._timer = loop.call_at(min(due, now + _ASKED_EVERY_S), self.ask_watcher)
+
+    def is_watcher_due(self) -> bool:
+        """Say whether the watcher has waited too long."""
+        return self._watcher_due() <= asyncio.get_running_loop().time()
+
+    def _watcher_due(self) -> float:
+        due_ms = None if self._watch is None else self._watch.deadline_ms()
+        return math.inf if due_ms is None else self._began + due_ms / 1000
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 class Client:
@@ -156,7 +164,7 @@ class Client:
                     else:
                         await _converse(session, request, watch, trace, received, deadline)
             except TimeoutError:
-                received.error = _timed_out(trace, received, deadline.gives_up_ms)
+                received.error = _timed_out(trace, received, deadline)
             except aiohttp.InvalidURL:
                 raise
             except (BrokeError, TunnelError, aiohttp.ClientError, BadHttpMessage, OSError) as exc:
@@ -164,6 +172,7 @@ class Client:
                     exc, trace, answered=received.status is not None
                 )
             finally:
+                deadline.close()
                 current.reset(token)
                 current_budget.reset(spends)
                 if budget.is_spent and len(self._spent) < _MOST_SPENT:
@@ -182,7 +191,7 @@ class Client:
                 async with asyncio.timeout(min(request.timeout.total_seconds(), _CONNECT_CAP_S)):
                     await open_connection(request, resolver, context)
             except TimeoutError:
-                received.error = _timed_out(trace, received, None)
+                received.error = _timed_out(trace, received)
             except (OSError, TunnelError) as exc:
                 received.error = transport_error_of(exc, trace, answered=False)
             finally:
@@ -317,8 +326,8 @@ async def _take_answer(
     _note_head(response.status, response.headers, trace, received)
     trace.on_closed = partial(_hang_up, response.content)
     decoder = Decoder(received.headers.get("content-encoding", ""), request.max_body)
-    deadline.follow_watch()
-    received.error = await _read_body(response.content, watch, trace, received, decoder, deadline)
+    deadline.ask_watcher()
+    received.error = await _read_body(response.content, watch, trace, received, decoder)
     if received.error is not None:
         response.close()
     if trace.route is Route.RELAYED and received.status == 407:
@@ -333,7 +342,6 @@ async def _read_body(
     trace: Trace,
     received: _Received,
     decoder: Decoder,
-    deadline: _Deadline,
 ) -> TransportError | None:
     """Read a body to its end, or to the first reason to give it up, which it returns."""
     budget, content_bytes = trace.budget, 0
@@ -353,7 +361,6 @@ async def _read_body(
             error = _beyond_bounds(decoder, budget, content_bytes)
             if error is not None:
                 return error
-            deadline.follow_watch()
             if wait_s or begin < len(data):
                 await asyncio.sleep(wait_s)
     if watch is None and decoder.is_cut:
@@ -383,12 +390,15 @@ def _hang_up(content: aiohttp.StreamReader) -> None:
         content.set_exception(BadHttpMessage("broken framing"))
 
 
-def _timed_out(trace: Trace, received: _Received, gives_up_ms: float | None) -> TransportError:
-    phase = phase_of(trace, answered=received.status is not None)
+def _timed_out(
+    trace: Trace, received: _Received, deadline: _Deadline | None = None
+) -> TransportError:
+    answered = received.status is not None
+    phase = phase_of(trace, answered=answered)
     if phase is TransportPhase.PROXY and trace.told_proxy:
         phase = TransportPhase.CONNECT  # proxies answer when the endpoint has
     now = trace.since_start(time.monotonic_ns())
-    gave_up = gives_up_ms is not None and now >= gives_up_ms
+    gave_up = answered and deadline is not None and deadline.is_watcher_due()
     what = ErrorType.GAVE_UP if gave_up else ErrorType.TIMEOUT
     return TransportError(phase, what, f"after {now / 1000:.1f} s")
 

@@ -168,6 +168,15 @@ def test_the_watch_gives_the_first_token_and_every_further_one_their_time() -> N
     assert deadlines == [60_000, 60_000, 31_000, 31_000, 4500]
 
 
+def test_pieces_that_wait_have_the_time_of_their_arrival_and_many_are_read_unasked() -> None:
+    watch = StreamRecorder(ChatReader())
+    for at in range(3):
+        watch.feed(Chunk(at * 10.0, chunk("a").encode()))
+    assert watch.content_at == []
+    watch.feed(Chunk(30.0, b": " + b"x" * 8192 + b"\n\n"))
+    assert (watch.content_at, watch.heartbeats) == ([0.0, 10.0, 20.0], 1)
+
+
 def test_the_watch_does_not_wait_for_more_after_an_error() -> None:
     watch = StreamRecorder(ChatReader())
     watch.feed(Chunk(700.0, b'data: {"error":"boom"}\n\n'))

@@ -141,6 +141,27 @@ async def test_a_watch_ends_a_stream_before_the_timeout() -> None:
     assert (exchange.timings.total or 0) < 1000
 
 
+class Later(Impatient):
+    """Wants content soon once it has come, and nothing before."""
+
+    def __init__(self) -> None:
+        self.last_ms = 10_000.0
+
+    def feed(self, arrival: Chunk) -> None:
+        self.last_ms = arrival.at_ms
+
+    def deadline_ms(self) -> float:
+        return self.last_ms + 100.0
+
+
+async def test_a_watch_that_wants_less_than_before_is_asked_again() -> None:
+    async with Client() as client, serving(saying(OK + b"\r\n", 0.3, b"a", 9.0)) as server:
+        url = f"http://127.0.0.1:{server.port}/"
+        exchange = await client.send(HttpRequest(method="GET", url=url), Later())
+    assert broke(exchange) == (TransportPhase.BODY, ErrorType.GAVE_UP)
+    assert 400 <= (exchange.timings.total or 0) < 1500
+
+
 async def test_an_encoded_body_is_unpacked() -> None:
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     body = packer.compress(b'{"data": []}') + packer.flush()
