@@ -19,7 +19,7 @@ from monitor.cli.audit_html import page
 from monitor.cli.audit_plan import AuditStep, expected, planned
 from monitor.cli.audit_report import WORDS, document, parts
 from monitor.cli.audit_run import Audit, AuditRun, StepResult
-from monitor.cli.console import SafeConsole, plain_table, show, show_json
+from monitor.cli.console import plain_table, show, show_json, stderr
 from monitor.cli.identity_record import endpoint_at
 from monitor.cli.options import CaFile, check_new_file, option
 from monitor.clock import SystemClock
@@ -76,7 +76,7 @@ def command(
     if html is not None:
         check_new_file(html)
     steps = planned(model, alias or ())
-    console = SafeConsole(stderr=True)
+    console = stderr()
     for part in announcement(endpoint, model, steps):
         console.print(part, highlight=False, soft_wrap=True)
     if not yes and not _is_agreed():

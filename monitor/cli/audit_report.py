@@ -14,6 +14,8 @@ from monitor.model.failure import WHOSE
 from monitor.model.result_json import failure_document, run_document
 
 FORMAT, VERSION = "monitor-audit", 1
+_WIDEST = 100
+"""Letters of what stands beside a finding in one line, in a pipe too: people pass such reports on."""
 WORDS = {
     StepFinding.WORKS: "works",
     StepFinding.BROKEN: "wrong",
@@ -88,7 +90,8 @@ def parts(audit: Audit) -> Iterator[object]:
     yield Text(audit.url, style="bold")
     yield Text(f"{utc_time(audit.at)} UTC; {model_line(audit)}")
     yield ""
-    table = plain_table("what", "finding", "time", "detail")
+    table = plain_table("what", "finding", "time")
+    table.add_column("detail", max_width=_WIDEST)
     for step in audit.steps:
         table.add_row(
             step.step.name,

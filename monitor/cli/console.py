@@ -4,10 +4,12 @@ Colour and motion are for terminals that want them (`NO_COLOR`); in a pipe nothi
 """
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import IO, Any, cast
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -21,6 +23,7 @@ from monitor.model import Check, Outcome, Result
 from monitor.model.secret import CONTROL, printable
 
 _WIDTH_OF_A_PIPE = 10_000
+_PADDING = re.compile(r" +$", re.MULTILINE)
 COLOURS = {
     Outcome.UP: "green",
     Outcome.DEGRADED: "yellow",
@@ -42,11 +45,33 @@ class SafeConsole(Console):
         stdio.end_unread()
 
 
+class _Unpadded:
+    """Writes into a pipe without the spaces with which a table fills its columns."""
+
+    def __init__(self, pipe: IO[str]) -> None:
+        self._pipe = pipe
+
+    def write(self, text: str) -> int:
+        return self._pipe.write(_PADDING.sub("", text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pipe, name)
+
+
 def stdout() -> Console:
     """Return a console for standard output, of the terminal's width or, in a pipe, of none."""
-    if sys.stdout.isatty():
-        return SafeConsole()
-    return SafeConsole(width=_WIDTH_OF_A_PIPE, color_system=None)
+    return _console(sys.stdout)
+
+
+def stderr() -> Console:
+    return _console(sys.stderr)
+
+
+def _console(out: IO[str]) -> Console:
+    if out.isatty():
+        return SafeConsole(file=out)
+    pipe = cast("IO[str]", _Unpadded(out))
+    return SafeConsole(file=pipe, width=_WIDTH_OF_A_PIPE, color_system=None)
 
 
 def show(parts: Iterable[object]) -> None:

@@ -44,6 +44,7 @@ def test_in_a_pipe_nothing_is_cut_and_nothing_is_coloured(config: Path) -> None:
     assert f"a/{LONG}/http" in done.stdout
     assert "tcp_refused: " in done.stdout
     assert "\033" not in done.stdout + done.stderr
+    assert [line for line in done.stdout.splitlines() if line != line.rstrip()] == []
 
 
 def test_a_reader_that_leaves_early_sees_no_traceback(config: Path) -> None:
