@@ -1,4 +1,4 @@
-"""`monitor history`: show one check over a range of time."""
+"""`monitor history`: show one check, or what changed at a service, over a range of time."""
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,6 +13,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from monitor.cli import service_history
 from monitor.cli.console import (
     COLOURS,
     iso_time,
@@ -30,8 +31,19 @@ from monitor.cli.history_rows import (
     rollup_document,
     write_csv,
 )
-from monitor.cli.options import AsJson, ConfigPath, Since, Until, load, one_of, time_range
+from monitor.cli.options import (
+    AsJson,
+    ConfigPath,
+    Until,
+    load,
+    one_of,
+    option,
+    time_argument,
+    time_range,
+)
+from monitor.cli.service_history import read_service_history
 from monitor.cli.time_range import Granularity, TimeArgument, granularity_for
+from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
 from monitor.language import ENGLISH
 from monitor.model import Evidence, MonitorError, Outcome, Period, Result, Rollup
@@ -39,6 +51,7 @@ from monitor.model.rollup import merge
 from monitor.store import Reader, Store
 
 _A_DAY = TimeArgument("1d", timedelta(days=1))
+_A_MONTH = TimeArgument("30d", timedelta(days=30))
 _MERGED_AT_ONCE = 64
 _FIGURES = ("dns", "connect", "tls", "ttft", "ttfb", "total", "tokens_per_s")
 
@@ -46,10 +59,21 @@ _FIGURES = ("dns", "connect", "tls", "ttft", "ttfb", "total", "tokens_per_s")
 def command(
     check: Annotated[
         str,
-        typer.Argument(metavar="CHECK", help="SERVICE/ENDPOINT/PROBE, as `monitor status` has it."),
+        typer.Argument(
+            metavar="CHECK",
+            help="SERVICE/ENDPOINT/PROBE, as `monitor status` has it; or SERVICE, for what changed there.",
+        ),
     ],
     path: ConfigPath = None,
-    since: Since = _A_DAY,
+    since: Annotated[
+        TimeArgument | None,
+        option(
+            "WHEN",
+            'How long ago ("6h", "30d"), or a moment ("2026-11-23T12:00", in UTC). Default: 1d, of a'
+            " service 30d.",
+            parser=time_argument,
+        ),
+    ] = None,
     until: Until = None,
     place: Annotated[
         str,
@@ -75,12 +99,24 @@ def command(
     as_json: AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV instead of a table.")] = False,
 ) -> None:
-    """Show one check over a range of time: outcomes, percentiles, failures by kind."""
+    """Show one check over a range of time: outcomes, percentiles, failures by kind.
+
+    Of a SERVICE: which models appeared or vanished, which prices and which marks of its answers changed, and its incidents.
+    """
     if as_json and as_csv:
         raise typer.BadParameter("want --json or --csv, not both", param_hint="'--csv'")
-    first, last = time_range(since, until)
-    granularity = by or granularity_for(last - first)
     loaded = load(path, secrets=Secrets.NONE)
+    if any(check == service.id for service in loaded.services):
+        _refuse_of_service({"--from": place, "--by": by, "--evidence": evidence, "--csv": as_csv})
+        first, last = time_range(since or _A_MONTH, until)
+        history = read_service_history(loaded, check, first, last, SystemClock().now())
+        if as_json:
+            show_json(service_history.document(history))
+        else:
+            show(service_history.tables(history))
+        return
+    first, last = time_range(since or _A_DAY, until)
+    granularity = by or granularity_for(last - first)
     vantage = place or loaded.vantage
     report = read_history(loaded, check, first, last, granularity, vantage=vantage)
     if as_json:
@@ -89,6 +125,14 @@ def command(
         write_csv(sys.stdout, report.runs or report.periods, report.granularity)
     else:
         show(tables(report, evidence=evidence, place=loaded.places(ENGLISH).get(place, place)))
+
+
+def _refuse_of_service(options: Mapping[str, object]) -> None:
+    for name, value in options.items():
+        if value:
+            raise typer.BadParameter(
+                "is for one check: SERVICE/ENDPOINT/PROBE", param_hint=f"'{name}'"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

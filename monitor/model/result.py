@@ -293,6 +293,8 @@ class Evidence:
     """(offset in ms, bytes, text length) of the first 200 events."""
     note: str = ""
     """What a good run found worth keeping: which models appeared and vanished."""
+    is_change: bool = False
+    """Whether the note says what changed, and so belongs into the history of the service."""
 
 
 DAYS = 14

@@ -268,7 +268,7 @@ def _evidence(finding: Finding, failure: Failure | None, redact: Redact) -> Evid
     """Collect what a person may want to see of a failing run; a good one leaves its note, if it has one."""
     note = clean_text(redact(finding.evidence.note), _NOTE_SHOWN)
     if failure is None:
-        return Evidence(note=note) if note else None
+        return Evidence(note=note, is_change=finding.evidence.is_change) if note else None
     exchange = finding.exchange
     shown = [name for name in exchange.headers if name not in _SECRET_HEADERS][:_HEADERS_SHOWN]
     headers = tuple(

@@ -50,15 +50,16 @@ class ModelsProbe(ApiProbe):
             exchange=exchange,
             failure=failure,
             habit=replace(habit, listed=listed.names),
-            evidence=Evidence(note=self._note(run, listed.names)),
+            evidence=self._note(run, listed.names),
         )
 
-    def _note(self, run: Run, names: frozenset[str]) -> str:
-        notes = [change(run.habit.listed, names)]
+    def _note(self, run: Run, names: frozenset[str]) -> Evidence:
+        changed, lacking = change(run.habit.listed, names), ""
         wanted = self.model or run.check.model
         if wanted in run.check.asked_models and not _is_listed(wanted or "", names):
-            notes.append(f"the list does not name {wanted}")
-        return "; ".join(filter(None, notes))
+            lacking = f"the list does not name {wanted}"
+        note = "; ".join(filter(None, (changed, lacking)))
+        return Evidence(note=note, is_change=bool(changed))
 
     def _judge(self, exchange: Exchange, run: Run) -> Failure | None:
         had_key = run.check.endpoint.key is not None

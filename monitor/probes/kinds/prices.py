@@ -190,7 +190,7 @@ class PricesProbe(ProbeSettings):
             exchange=exchange,
             failure=None,
             habit=replace(run.habit.worked(), catalogue=after),
-            evidence=Evidence(note=note_of(new)),
+            evidence=Evidence(note=note_of(new), is_change=bool(new)),
         )
 
     async def _prices(self, run: Run, listed: Exchange, answer: Any) -> tuple[str, Figures | None]:

@@ -83,7 +83,7 @@ async def test_what_appeared_and_what_vanished_is_noted(clock: HandClock) -> Non
     lost = await judged(clock, listing("old"), before)
     assert (first.evidence, first.habit.listed) == (None, before.listed)
     assert same.evidence is None
-    assert changed.evidence == Evidence(note="appeared: new, ***; vanished: old")
+    assert changed.evidence == Evidence(note="appeared: new, ***; vanished: old", is_change=True)
     assert changed.habit.listed == {"gpt-x", "new", "***"}
     assert lost.evidence is not None
     assert (lost.evidence.note, lost.habit.listed) == ("vanished: gpt-x", {"old"})
@@ -100,7 +100,7 @@ async def test_of_thousands_of_models_each_is_known(clock: HandClock) -> None:
     names = {f"m-{number}" for number in range(2500)}
     many = await judged(clock, listing("gpt-x", *names))
     fewer = await judged(clock, listing("gpt-x", *(names - {"m-2400"})), many.habit)
-    assert fewer.evidence == Evidence(note="vanished: m-2400")
+    assert fewer.evidence == Evidence(note="vanished: m-2400", is_change=True)
 
 
 @pytest.mark.parametrize(
