@@ -48,6 +48,7 @@ from monitor.model.result import (
     BalanceHistory,
     Evidence,
     Habit,
+    Mark,
     Result,
     Stream,
     Timings,

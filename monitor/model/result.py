@@ -156,6 +156,9 @@ ROUNDING = 1
 FRAME_SLACK = 4
 """Tokens by which what stands around a text may vary from day to day: servers put the date there."""
 
+Mark = tuple[str, int]
+"""Something that answers have beside their words, and how many in a row have come without it."""
+
 Counts = tuple[int, ...]
 """What one run counted: the tokens around the texts, then those of each text; empty where it could not be judged."""
 
@@ -258,6 +261,8 @@ class Habit:
     cached_share: float | None = None
     """The share of the last long prompt that hit which came from a cache, 0 to 1."""
     dimensions: int | None = None
+    marks: tuple[Mark, ...] = ()
+    """What good answers have beside their words, such as the prefix of their ids."""
     listed: frozenset[str] = frozenset()
     """The models that the last list named."""
     words: WordHistory = WordHistory()

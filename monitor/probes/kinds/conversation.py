@@ -16,6 +16,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from monitor.model import Endpoint, Evidence, Failure, FailureKind, Habit, Spend, Usage
+from monitor.probes.answer.answer_marks import LEARNING_ANSWERS, after_answer, marks_in
 from monitor.probes.answer.challenges import COUNT, Challenge, OwnQuestion, addition, counting
 from monitor.probes.answer.check_answer import CompletedAnswer, judge_answer
 from monitor.probes.answer.error_text import judge_error_text
@@ -241,7 +242,7 @@ class Conversation(PaidCall):
     # --- the run ----------------------------------------------------------------------------------
 
     async def run(self, run: Run) -> Finding:
-        return await self.ask(run, self.challenge(run.rng))
+        return with_marks(await self.ask(run, self.challenge(run.rng)), run)
 
     def judge_further(self, finding: Finding, challenge: Challenge, run: Run) -> Finding:  # noqa: ARG002  # for subclasses
         """Judge what only this kind asks of an answer. The default is content."""
@@ -454,6 +455,21 @@ class CountingPrompt(TextPrompt):
     def long(self) -> bool:
         """Say that one answer takes its time: where an edge cuts such calls, this finds it."""
         return not self.stream and (self.numbers or 0) > COUNT
+
+
+def with_marks(finding: Finding, run: Run) -> Finding:
+    """Return a run with the marks of its answer learned, and with a note of those that are new or gone."""
+    if finding.failure is not None or finding.reader is None:
+        return finding
+    reader = finding.reader
+    seen = marks_in(finding.exchange.body, reader.usage_table, reader.cached_tokens)
+    marks, news = after_answer(
+        run.habit.marks,
+        set(map(run.redact, seen)),
+        is_learning=run.habit.good < LEARNING_ANSWERS,
+    )
+    finding = replace(finding, habit=replace(finding.habit, marks=marks))
+    return replace(finding, evidence=Evidence(note=news, is_change=True)) if news else finding
 
 
 def time_left(left: timedelta, finding: Finding) -> timedelta:

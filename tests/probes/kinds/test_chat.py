@@ -59,6 +59,7 @@ async def test_a_healthy_stream_is_up_and_teaches_its_habits(relay: Relay) -> No
         has_usage=1,
         right_content_type=1,
         prompt_tokens=20,
+        marks=(("usage completion_tokens", 0), ("usage prompt_tokens", 0)),
     )
     assert got.stream is not None
     assert (got.stream.complete, got.stream.content_chunks, got.stream.tokens_out) == (
