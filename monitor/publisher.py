@@ -12,6 +12,7 @@ from typing import Protocol
 from monitor.clock import Clock
 from monitor.logs import RepeatFilter
 from monitor.model import (
+    BalanceHistory,
     Check,
     Evidence,
     Habit,
@@ -97,11 +98,14 @@ class Publisher:
         zone: tzinfo = UTC,
         upload: Upload | None = None,
         habits: Habits = nothing_learned,
+        balances: Mapping[str, BalanceHistory] | None = None,
     ) -> None:
+        """`balances` are for a page that its operator alone reads."""
         self.on_best: OnBest = no_listener
         self._source = source
         self._upload = upload
         self._habits = habits
+        self._balances = balances or {}
         self._clock = clock
         self._vantage, self._version = vantage, version
         self.change(services, checks, settings, maintenance, vantage_names, vantages, zone)
@@ -185,6 +189,8 @@ class Publisher:
             snapshot = replace(snapshot, habits={**self._habits()})
         if self.site.settings.reports:
             await self._read_months(snapshot)
+        if self._balances:
+            snapshot = replace(snapshot, balances=self._balances)
         if stopped:
             snapshot = replace(snapshot, stopped_at=now)
         changed, best = await asyncio.to_thread(self._write, snapshot)

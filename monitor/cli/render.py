@@ -5,16 +5,26 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from monitor import __version__
+from monitor.cli import learned_figures
 from monitor.cli.console import say
-from monitor.cli.options import ConfigPath, load
+from monitor.cli.options import ConfigPath, load, option
 from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
-from monitor.model import Evidence, Habit, Month, MonthRecord, Snapshot
+from monitor.model import (
+    BalanceHistory,
+    Evidence,
+    Habit,
+    MonitorError,
+    Month,
+    MonthRecord,
+    Snapshot,
+)
 from monitor.publisher import Publisher
 from monitor.store import Store, read_month
 
@@ -24,14 +34,40 @@ def command(
     stopped: Annotated[
         bool, typer.Option("--stopped", help="Say on the page that monitoring has stopped.")
     ] = False,
+    operator: Annotated[
+        Path | None,
+        option("DIR", "Write a page for yourself alone there: with what you get, and balances."),
+    ] = None,
 ) -> None:
-    """Write the page from the store, once."""
+    """Write the page from the store, once.
+
+    With --operator another one, into a folder that only you can read, with all that `[page] trust` shows and the balances.
+    """
     loaded = load(path, secrets=Secrets.NONE)
-    asyncio.run(render(loaded, stopped=stopped))
+    balances: Mapping[str, BalanceHistory] = {}
+    if operator is not None:
+        loaded, balances = _for_operator(loaded, operator), learned_figures.balances(loaded)
+    asyncio.run(render(loaded, stopped=stopped, balances=balances))
     say(f"wrote {loaded.page.dir}")
 
 
-async def render(config: Config, *, stopped: bool) -> None:
+def _for_operator(config: Config, folder: Path) -> Config:
+    """Return the configuration of a page in another folder than the published one. Raises MonitorError."""
+    own, published = folder.resolve(), config.page.dir.resolve()
+    if own.is_relative_to(published) or published.is_relative_to(own):
+        raise MonitorError(
+            f"{folder} is published: {published}; name another folder for --operator"
+        )
+    try:
+        own.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise MonitorError(f"{folder} cannot be made: {error.strerror}") from None
+    return replace(config, page=replace(config.page, dir=own, trust=True))
+
+
+async def render(
+    config: Config, *, stopped: bool, balances: Mapping[str, BalanceHistory] | None = None
+) -> None:
     source = _StoredPage(config)
     publisher = Publisher(
         source,
@@ -46,6 +82,7 @@ async def render(config: Config, *, stopped: bool) -> None:
         vantages=config.vantages,
         zone=config.alerts.timezone,
         habits=source.habits,
+        balances=balances,
     )
     await publisher.publish(stopped=stopped)
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from monitor.model.alert import AlertState, Incident, OutboxMessage, StateKey
 from monitor.model.maintenance import Silence
 from monitor.model.outages import Span
-from monitor.model.result import Evidence, Habit, Result
+from monitor.model.result import BalanceHistory, Evidence, Habit, Result
 from monitor.model.rollup import Rollup
 from monitor.model.spend import NO_SPEND, Spend
 from monitor.model.vantage import AgentState
@@ -226,6 +226,8 @@ class Snapshot:
     """What is known of each agent that was ever heard, by vantage."""
     habits: Mapping[str, Habit] | None = None
     """What our own vantage has learned of each check; None where nobody asked for it."""
+    balances: Mapping[str, BalanceHistory] = field(default_factory=dict)
+    """Keyed by `service/endpoint`, for the page that its operator alone reads; empty for all others."""
     stopped_at: datetime | None = None
     """Set on the last page of a daemon that is stopping."""
 

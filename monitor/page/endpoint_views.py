@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from monitor.model import (
+    BalanceHistory,
     Check,
     CheckHistory,
     Endpoint,
@@ -53,6 +54,7 @@ class _Inputs:
     settings: PageSettings
     learned: tuple[Learned | None, ...]
     """Beside each check, what is known of it where the page shows what one gets."""
+    balance: BalanceHistory | None
     moment: tuple[object, ...]
     """What of the time matters: the day, and while something happens the minute."""
 
@@ -99,6 +101,7 @@ def _inputs(
         incidents=incidents,
         settings=settings,
         learned=known,
+        balance=snapshot.balances.get(checks[0].endpoint.path),
         moment=(now.date(), lately and now.replace(second=0, microsecond=0)),
     )
 
@@ -170,6 +173,7 @@ def _view(inputs: _Inputs, now: datetime) -> EndpointView:
         runs=_runs(checks, histories),
         errors=tuple(_errors(histories)) if settings.errors else (),
         trust=tuple(trust_facts(checks, inputs.histories, inputs.learned, inputs.incidents, main)),
+        balance=inputs.balance,
     )
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache, partial
 from types import SimpleNamespace
 
 from monitor.language import ENGLISH, Language, marked
-from monitor.model import LOCAL, FailureKind, Fault, Spend, clean_text
+from monitor.model import LOCAL, BalanceHistory, FailureKind, Fault, Spend, clean_text
 from monitor.model.failure import in_sentence
 from monitor.page.published import TrustFact, TrustFinding
 from monitor.page.states import State
@@ -335,6 +335,21 @@ def found(fact: TrustFact, language: Language = ENGLISH) -> str:
     return say("Not measured lately.")
 
 
+def balance(money: BalanceHistory, language: Language = ENGLISH) -> str:
+    """Say what was left when it was read last, of the account or of the key alone, and how long that lasts."""
+    say, last = language.gettext, money.last()
+    if last.amount is None:
+        return say("The key has no limit of its own; what the account has is not told.")
+    left = f"{last.amount:,.2f}{NBSP}{last.currency}"
+    sentence = say("%(money)s are left on the account.", money=left)
+    if last.of_key:
+        sentence = say("%(money)s are left of the key's own limit.", money=left)
+    if last.days_left is None:
+        return sentence
+    lasts = say("They last %(days)s days at this rate.", days=f"{last.days_left:.1f}")
+    return f"{sentence}{language.space}{lasts}"
+
+
 def _likenesses(
     compared_with: tuple[str, ...], since: str | None, language: Language
 ) -> Iterator[str]:
@@ -439,6 +454,7 @@ _IN_TEMPLATES: tuple[Callable[..., str], ...] = (
     days,
     promise,
     found,
+    balance,
 )
 
 

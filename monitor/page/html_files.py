@@ -75,6 +75,7 @@ class HtmlFiles:
             endpoint.state,
             endpoint.trouble,
             [(fact.what, fact.finding) for fact in endpoint.trust],
+            endpoint.balance,
             self._updates(endpoint.path),
             self._seen_from(endpoint.path),
         )

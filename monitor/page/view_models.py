@@ -8,6 +8,7 @@ from pathlib import Path
 
 from monitor.language import Language
 from monitor.model import (
+    BalanceHistory,
     Check,
     CheckHistory,
     EntryKind,
@@ -149,6 +150,8 @@ class EndpointView(published.EndpointStatus):
     """What was wrong in the last 24 hours: from and until, as shares of them."""
     phases: tuple[tuple[str, float], ...]
     total_ms: float | None
+    balance: BalanceHistory | None
+    """For the operator's own page alone."""
     runs: tuple[published.RunStatus, ...]
     """Newest first."""
     errors: tuple[published.ErrorStatus, ...] = ()
