@@ -64,7 +64,7 @@ def balance_text(path: str, money: BalanceHistory) -> str:
     whose = "the key at" if balance.of_key else "the account at"
     if balance.amount is None:
         return f"{whose} {path}: without a limit; what the account has is not told"
-    left = f"{balance.amount:.2f} {balance.currency} at {utc_time(money.amounts[-1][0])}"
+    left = f"{balance.amount:.2f} {balance.currency} at {utc_time(money.amounts[-1][0])} UTC"
     if balance.days_left is None:
         return f"{whose} {path}: {left}"
     return f"{whose} {path}: {left}, lasts {balance.days_left:.1f} days at this rate"
@@ -135,10 +135,10 @@ def _last_change(catalogue: Catalogue, now: datetime) -> str:
         return "not yet read twice alike, so that no change is known"
     if not catalogue.changes:
         since = max(catalogue.since, now - KEPT_FOR)
-        return f"no change known since {utc_time(since)}"
+        return f"no change known since {utc_time(since)} UTC"
     last = catalogue.changes[-1].at
     changes = [change for change in catalogue.changes if change.at == last]
-    return f"last change at {utc_time(last)}: {note_of(changes)}"
+    return f"last change at {utc_time(last)} UTC: {note_of(changes)}"
 
 
 def _catalogue_document(catalogue: Catalogue) -> dict[str, Any]:

@@ -147,7 +147,7 @@ async def test_the_last_balance_of_a_key_is_said_and_how_long_it_lasts(
     await store.close()
 
     assert list(learned_figures.balance_lines(config)) == [
-        "Balance of the key at relay/x: 6.00 USD at 2026-11-24 12:00:00, lasts 3.0 days at this rate"
+        "Balance of the key at relay/x: 6.00 USD at 2026-11-24 12:00:00 UTC, lasts 3.0 days at this rate"
     ]
     assert learned_figures.document(config)["balances"] == {
         "relay/x": {
@@ -217,9 +217,9 @@ async def test_status_says_how_many_models_are_listed_and_what_changed_last(
     seen = await store.snapshot(clock.now())
     await store.close()
     assert list(learned_figures.catalogue_lines(config, at)) == [
-        "Models of r/x: 2, last change at 2026-11-24 12:00:00: appeared: b",
-        "Models of r/y: 2, no change known since 2026-11-24 12:00:00",
-        "Models of r/z: 2, no change known since 2026-11-16 12:00:00",
+        "Models of r/x: 2, last change at 2026-11-24 12:00:00 UTC: appeared: b",
+        "Models of r/y: 2, no change known since 2026-11-24 12:00:00 UTC",
+        "Models of r/z: 2, no change known since 2026-11-16 12:00:00 UTC",
         "Models of r/w: 2, not yet read twice alike, so that no change is known",
     ]
     since = "2026-11-24T12:00:00Z"
