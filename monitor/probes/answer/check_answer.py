@@ -53,9 +53,11 @@ def judge_answer(answer: CompletedAnswer, habit: Habit) -> tuple[Failure | None,
         return error, habit
     # 3. Is it right?
     if not is_right:
-        if _is_cut(answer):
+        if not _is_cut(answer):
+            return judge_mismatch(habit, _wrong_words(answer))
+        if _is_cut_by_us(answer):
             return _judge_cap(answer), habit
-        return judge_mismatch(habit, _wrong_words(answer))
+        return judge_mismatch(habit, _cut_words(answer), FailureKind.TRUNCATED)
     habit = replace(habit, mismatches=0) if habit.mismatches else habit
     # 4. Is all around it as it should be and used to be?
     complaints = (check(answer, habit) for check in _CHECKS)
@@ -75,12 +77,23 @@ def _judge_error(answer: CompletedAnswer, *, is_right: bool) -> Failure | None:
 
 
 def _is_cut(answer: CompletedAnswer) -> bool:
-    """Say whether it is right as far as it goes, and went as far as we allowed."""
-    reader, cap = answer.reader, answer.cap
-    if cap is None or not is_cut_by_cap(reader) or not answer.challenge.is_begun(reader.text):
-        return False
-    counted = reader.usage.tokens_out if reader.usage else None
-    return counted is None or counted >= _CAP_REACHED * cap
+    """Say whether it is right as far as it goes, and then a cap of tokens ended it."""
+    return is_cut_by_cap(answer.reader) and answer.challenge.is_begun(answer.reader.text)
+
+
+def _is_cut_by_us(answer: CompletedAnswer) -> bool:
+    """Say whether it went as far as we allowed, or may have."""
+    usage, cap = answer.reader.usage, answer.cap
+    if cap is None or usage is None or usage.tokens_out is None:
+        return cap is not None
+    return usage.tokens_out >= _CAP_REACHED * cap
+
+
+def _cut_words(answer: CompletedAnswer) -> Callable[[int], str]:
+    finish = answer.reader.finish_reason
+    return lambda times: (
+        f'got an answer that was right until "{finish}" ended it, want all of it; wrong {times} times in a row'
+    )
 
 
 def _judge_cap(answer: CompletedAnswer) -> Failure:

@@ -18,7 +18,9 @@ from monitor.probes.verdict.classify import is_error_object
 _REASONING = ("reasoning_content", "reasoning", "reasoning_text", "thinking", "thinking_content")
 _THOUGHTS = ("thinking", "reasoning", "reasoning_text", "thought")
 """Types of parts that are no part of the visible answer."""
-_ERROR_ENDS = frozenset({"error", "network_error", "model_error", "upstream_error"})
+_ERROR_ENDS = frozenset(
+    {"error", "network_error", "model_error", "upstream_error", "insufficient_system_resource"}
+)
 """Finish reasons by which providers say that the answer broke off."""
 
 
@@ -43,7 +45,8 @@ class ChatReader(ProtocolReader):
         delta = choice.get("delta") or choice.get("message")
         error = choice.get("error") or as_object(delta).get("error")
         if finish in _ERROR_ENDS or (error and is_error_object({"error": error})):
-            self._note_error({"error": error or f"finish_reason is {finish}"})
+            said = {"code": finish, "message": f"finish_reason is {finish}"}
+            self._note_error({"error": error or said})
         if not isinstance(delta, dict):
             return Piece(text=as_text(choice.get("text")))
         text, thought = _content(delta.get("content"))

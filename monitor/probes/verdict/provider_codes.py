@@ -129,6 +129,7 @@ BUSY_CODES = frozenset(
         "unavailable",
         "slowdown",
         "capacityexceeded",
+        "insufficientsystemresource",
     }
 )
 BUSY_PHRASES = ("overload", "饱和", "负载", "too busy", "server busy", "at capacity", "繁忙")
@@ -257,6 +258,7 @@ IMPLIED_STATUS = {
     "overloaded": 529,
     "serverisoverloaded": 529,
     "engineoverloaded": 529,
+    "insufficientsystemresource": 529,
     "unavailable": 503,
 }
 """The status that an error would have had, had it come before the first byte of a stream."""

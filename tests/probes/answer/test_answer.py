@@ -131,6 +131,25 @@ def test_an_answer_that_our_own_cap_cut_is_not_wrong(
     assert habit.mismatches == (not cut)
 
 
+def test_a_right_answer_that_a_smaller_cap_than_ours_ends_is_cut_off_the_third_time_in_a_row() -> (
+    None
+):
+    habit, failures = Habit(), []
+    for usage in ({"completion_tokens": 8}, {"completion_tokens": 7}, {"completion_tokens": 8}):
+        short = heard(BEGUN, "length", usage=usage)
+        failure, habit = judge_answer(answer(short, COUNT, cap=10), habit)
+        failures.append(failure)
+    why = 'got an answer that was right until "length" ended it, want all of it'
+    assert failures == [
+        None,
+        None,
+        Failure(FailureKind.TRUNCATED, f"{why}; wrong 3 times in a row"),
+    ]
+    uncapped = heard(BEGUN, "length", usage=None)
+    failure, _ = judge_answer(answer(uncapped, COUNT, cap=None), replace(habit, mismatches=2))
+    assert failure == failures[-1]
+
+
 # --- the model ------------------------------------------------------------------------------------
 
 

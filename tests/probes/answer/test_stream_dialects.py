@@ -177,11 +177,19 @@ def test_an_error_object_is_found_wherever_it_stands(broken: str) -> None:
     assert failure.kind is FailureKind.RATE_LIMITED
 
 
-@pytest.mark.parametrize("reason", ["error", "network_error", "upstream_error"])
-def test_a_finish_reason_may_be_an_error(reason: str) -> None:
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        ("error", FailureKind.STREAM_ERROR),
+        ("network_error", FailureKind.STREAM_ERROR),
+        ("upstream_error", FailureKind.STREAM_ERROR),
+        ("insufficient_system_resource", FailureKind.OVERLOADED),
+    ],
+)
+def test_a_finish_reason_may_be_an_error(reason: str, kind: FailureKind) -> None:
     failure = judged(GOOD[0], chunk(None, reason), DONE)
     assert failure is not None
-    assert failure.kind is FailureKind.STREAM_ERROR
+    assert failure.kind is kind
 
 
 def test_an_empty_error_in_a_choice_is_none() -> None:
