@@ -44,7 +44,7 @@ from monitor.model import (
 )
 from monitor.model.duration import format_duration
 from monitor.model.telegram_address import one_by_one
-from monitor.probes.kinds.api_call import ApiProbe
+from monitor.probes.probe import ProbeSettings
 
 _TOKEN_LENGTH = 8
 _LARGEST_FILE = 300_000
@@ -347,7 +347,7 @@ def _more_secrets(
     The path of a resolver may be a customer's number.
     """
     monitor = tables.monitor
-    yield from _headers_of(checks)
+    yield from _secrets_of_probes(checks)
     for service in services:
         for endpoint in service.endpoints:
             yield from (value for _, value in endpoint.headers)
@@ -368,10 +368,10 @@ def _more_secrets(
             yield from map(Secret, address_parts(resolver.removesuffix("/dns-query")))
 
 
-def _headers_of(checks: Iterable[Check]) -> Iterator[Secret]:
+def _secrets_of_probes(checks: Iterable[Check]) -> Iterator[Secret]:
     for check in checks:
-        if isinstance(check.probe, ApiProbe):
-            yield from (value for _, value in check.probe.own_headers())
+        if isinstance(check.probe, ProbeSettings):
+            yield from check.probe.own_secrets()
 
 
 def _secrets_of(webhook: Webhook) -> Iterator[Secret]:

@@ -27,6 +27,7 @@ from monitor.model import (
     FailureKind,
     Habit,
     LatencyLimit,
+    Secret,
     Spend,
     Stream,
     Usage,
@@ -218,6 +219,10 @@ class ProbeSettings(BaseModel):
     @property
     def long(self) -> bool:
         return False
+
+    def own_secrets(self) -> tuple[Secret, ...]:
+        """Return what the operator gave this probe alone and nobody may read."""
+        return ()
 
     def worst_case(self, habit: Habit) -> Spend:  # noqa: ARG002  # for subclasses
         """Return the tokens that a run may cost at most; money is left to the budget."""

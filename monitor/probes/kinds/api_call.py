@@ -158,6 +158,9 @@ class PaidCall(ApiProbe):
     def own_headers(self) -> tuple[tuple[str, Secret], ...]:
         return cast("tuple[tuple[str, Secret], ...]", self.headers)
 
+    def own_secrets(self) -> tuple[Secret, ...]:
+        return tuple(value for _, value in self.own_headers())
+
     def asked_cost(self) -> RunCost:
         """Return what a run usually costs without the operator's additions; at worst, where a kind does not say."""
         return RunCost(tokens_in=self.worst_case(Habit()).tokens)

@@ -8,12 +8,12 @@ sub2api's `/v1/usage`.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, cast
 from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from monitor.model import Balance, BalanceHistory, Endpoint, Evidence, Failure
+from monitor.model import Balance, BalanceHistory, Endpoint, Evidence, Failure, Secret
 from monitor.model.check import names_version
 from monitor.probes.exchange import Exchange, HttpRequest
 from monitor.probes.kinds.api_call import bearer
@@ -102,6 +102,17 @@ def _openrouter_key(answers: list[JsonObject]) -> Balance | None:
     return Balance(amount=amount, currency="USD", of_key=True)
 
 
+def _credits(answers: list[JsonObject]) -> Balance | None:
+    data = as_object(answers[0].get("data"))
+    bought, used = _amount(data.get("total_credits")), _amount(data.get("total_usage"))
+    return None if bought is None or used is None else Balance(amount=bought - used, currency="USD")
+
+
+def _console(answers: list[JsonObject]) -> Balance | None:
+    left = _amount(as_object(answers[0].get("data")).get("quota"))
+    return None if left is None else Balance(amount=left / _QUOTA_PER_USD, currency="USD")
+
+
 def _usage(answers: list[JsonObject]) -> Balance | None:
     amount = _amount(answers[0].get("balance"))
     if amount is None:
@@ -128,6 +139,11 @@ FORMS: tuple[BalanceForm, ...] = (
     ),
 )
 """Tried in this order: those that tell of the account come before those that tell of a key alone."""
+OF_A_CONSOLE: tuple[BalanceForm, ...] = (
+    BalanceForm("openrouter-credits", ("/api/v1/credits",), _credits),
+    BalanceForm("new-api-account", ("/api/user/self",), _console),
+)
+"""Tried before the others with a key of the operator's own: a model's key is refused there."""
 
 
 class BalanceProbe(ProbeSettings):
@@ -139,10 +155,20 @@ class BalanceProbe(ProbeSettings):
 
     every: Duration = Field(default=timedelta(hours=1), description="how often it runs")
     timeout: Duration = Field(default=timedelta(seconds=15), description="when a run is given up")
+    key: Annotated[str, AfterValidator(Secret)] | None = Field(
+        default=None,
+        description="asked with this key instead, such as a console's token, which tells of the account",
+    )
+
+    def own_secrets(self) -> tuple[Secret, ...]:
+        return () if self.key is None else (cast("Secret", self.key),)
 
     async def run(self, run: Run) -> Finding:
         known = run.habit.money.form
-        forms = [form for form in FORMS if form.name == known] or list(FORMS)
+        kept = OF_A_CONSOLE if self.key else FORMS
+        forms = [form for form in kept if form.name == known] or list(
+            dict.fromkeys((*kept, *FORMS))
+        )
         exchange: Exchange | None = None
         for form in forms:
             exchange, failure, balance = await self._ask(run, form)
@@ -158,7 +184,9 @@ class BalanceProbe(ProbeSettings):
         return Finding(exchange=exchange, failure=None, habit=habit, evidence=Evidence(note=note))
 
     def _request(self, endpoint: Endpoint, path: str) -> HttpRequest:
-        headers = {"Accept": "application/json", **bearer(endpoint)}
+        own = {f"Bearer {key.reveal()}" for key in self.own_secrets()}
+        key = {"Authorization": own.pop()} if own else bearer(endpoint)
+        headers = {"Accept": "application/json", **key}
         return HttpRequest(
             method="GET",
             url=root_of(endpoint.url) + path,

@@ -86,11 +86,12 @@ class Relay:
         self.answers: dict[str, Any] = {}
         self.asked: list[str] = []
         self.status = 200
+        self.key = "the-key"
         self.url = ""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request.path)
-        assert request.headers["Authorization"] == "Bearer the-key"
+        assert request.headers["Authorization"] == f"Bearer {self.key}"
         if self.status != 200:
             return web.json_response({"error": {"message": "no"}}, status=self.status)
         if request.path in self.answers:
@@ -107,9 +108,11 @@ async def relay() -> AsyncIterator[Relay]:
         yield relay
 
 
-async def ask(relay: Relay, habit: Habit | None = None, path: str = "") -> Finding:
+async def ask(
+    relay: Relay, habit: Habit | None = None, path: str = "", key: str | None = None
+) -> Finding:
     endpoint = Endpoint(id="e", service="s", url=relay.url + path, name="E", key=Secret("the-key"))
-    probe = BalanceProbe()
+    probe = BalanceProbe(key=key)
     check = Check(service="s", endpoint=endpoint, probe=probe)
     async with Client() as client:
         return await probe.run(
@@ -164,6 +167,28 @@ async def test_a_limit_that_is_no_number_is_not_taken_for_none(relay: Relay) -> 
     relay.answers = {"/api/v1/key": {"data": {"limit_remaining": {}}}}
     finding = await ask(relay)
     assert (finding.failure, finding.balance) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "amount"),
+    [
+        ("/api/v1/credits", {"total_credits": 30.0, "total_usage": 12.25}, 17.75),
+        ("/api/user/self", {"id": 7, "quota": 2_500_000, "used_quota": 1}, 5.0),
+    ],
+)
+async def test_a_key_of_the_console_tells_of_the_account(
+    relay: Relay, path: str, data: dict[str, Any], amount: float
+) -> None:
+    relay.key = "console-token"
+    relay.answers = {path: {"data": data}}
+    finding = await ask(relay, key="console-token")
+    assert finding.balance == Balance(amount=amount, currency="USD")
+    assert "console-token" not in repr(BalanceProbe(key="console-token"))
+
+
+async def test_without_such_a_key_a_console_is_not_asked(relay: Relay) -> None:
+    await ask(relay)
+    assert not {"/api/v1/credits", "/api/user/self"} & set(relay.asked)
 
 
 @pytest.mark.parametrize("status", [200, 404])
