@@ -218,7 +218,8 @@ def a_tool_installs_it(name: str, built: Path, folder: Path) -> None:
         (tool, "run", "--spec", file) if name == "pipx" else (tools / "bin" / "uvx", "--from", file)
     )
     assert run(*once, "monitor", "--version", env=env).stdout == f"monitor {__version__}\n"
-    assert "no network, no key" in run(*once, "monitor", "demo", "--help", env=env).stdout
+    said = run(*once, "monitor", "demo", "--help", env=env).stdout
+    assert said.startswith("Usage: monitor demo [OPTIONS]\n")
 
 
 @pytest.mark.slow

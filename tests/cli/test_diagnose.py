@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import socket
 from functools import partial
 from pathlib import Path
 
@@ -11,8 +12,8 @@ import pytest
 from nameserver import answering, serving_names
 from street import Street, censoring, polite, resetting
 
-LIAR, TRUE = "127.0.0.1", "127.2.0.1"
-"""`localhost` leads to the first; the second is where another resolver says that it is."""
+LIAR, TRUE = str(socket.getaddrinfo("localhost", None)[0][4][0]), "127.2.0.1"
+"""`localhost` leads to the first, `::1` on most machines; the second is where another resolver says that it is."""
 
 
 @pytest.fixture
