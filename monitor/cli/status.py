@@ -43,6 +43,7 @@ from monitor.ranking import Candidate, Pick, candidates, choose, last_picks, mai
 from monitor.store import Store
 from monitor.store.small_tables import MOVED_CHATS
 
+CHECK_COLUMNS = ("check", "outcome", "asked", "ttft p50", "up, 24 h", "why")
 _MAX_ROWS = 20
 """Rows of incidents and of messages given up; `monitor incidents` has all incidents."""
 
@@ -212,17 +213,18 @@ def tables(config: Config, snapshot: Snapshot) -> Iterator[Table | str]:
         yield _silence_table(snapshot)
     if snapshot.spent_month:
         yield ""
-        yield _spend_table(config, snapshot)
+        yield spend_table(config, snapshot)
 
 
 def _check_table(config: Config, snapshot: Snapshot) -> Table:
-    rows = plain_table("check", "outcome", "asked", "ttft p50", "up, 24 h", "why")
+    rows = plain_table(*CHECK_COLUMNS)
     for check in config.checks:
-        rows.add_row(check.key, *_cells(snapshot.checks.get(check.key), snapshot.at))
+        rows.add_row(check.key, *cells(snapshot.checks.get(check.key), snapshot.at))
     return rows
 
 
-def _cells(history: CheckHistory | None, now: datetime) -> tuple[str | Text, ...]:
+def cells(history: CheckHistory | None, now: datetime) -> tuple[str | Text, ...]:
+    """Return what `CHECK_COLUMNS` say of a check, after its key."""
     if history is None or history.latest is None:
         return (Text("never asked", style="dim"), "-", "-", "-", "")
     latest, day = history.latest, history.last_24h
@@ -270,7 +272,7 @@ def _silence_table(snapshot: Snapshot) -> Table:
     return rows
 
 
-def _spend_table(config: Config, snapshot: Snapshot) -> Table:
+def spend_table(config: Config, snapshot: Snapshot) -> Table:
     """Show what each service spent at all vantages; days and months are UTC. A budget is that of our own."""
     rows = plain_table("spent", "today", "this month", "budget", "left today")
     currency = next((price.currency for price in config.prices.values()), "USD")
