@@ -23,7 +23,7 @@ MOVED = {
     "monitor.toml": "monitor/monitor.toml",
 }
 """Where the wheel has what lies outside of `monitor/` in the checkout."""
-NOT_IN_SDIST = (".ci/", ".dockerignore", "debian/")
+NOT_IN_SDIST = (".ci/",)
 LEFT_TO_A_PERSON = """
 {version} may be released. Nothing was tagged, pushed or uploaded. What is left to you:
 

@@ -89,6 +89,7 @@ def it_is_installed_and_starts_nothing(machine: Machine) -> None:
     assert machine.say("dpkg-query -W -f '${Conffiles}' monitor").split()[0] == (
         "/etc/monitor/monitor.toml"
     )
+    assert "ca-certificates" in machine.say("dpkg-query -W -f '${Depends}' monitor")
     assert machine.say("stat -c '%a %U' /etc/monitor/credentials") == "700 root"
     units = "$(dpkg -L monitor | grep -E '^(/usr)?/lib/systemd/.*\\.service$')"
     assert machine.say(f"echo {units} | wc -w") == "2"
