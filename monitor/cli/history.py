@@ -105,17 +105,16 @@ def command(
     """
     if as_json and as_csv:
         raise typer.BadParameter("want --json or --csv, not both", param_hint="'--csv'")
+    first, last = time_range(since or (_A_DAY if "/" in check else _A_MONTH), until)
     loaded = load(path, secrets=Secrets.NONE)
     if any(check == service.id for service in loaded.services):
         _refuse_of_service({"--from": place, "--by": by, "--evidence": evidence, "--csv": as_csv})
-        first, last = time_range(since or _A_MONTH, until)
         history = read_service_history(loaded, check, first, last, SystemClock().now())
         if as_json:
             show_json(service_history.document(history))
         else:
             show(service_history.tables(history))
         return
-    first, last = time_range(since or _A_DAY, until)
     granularity = by or granularity_for(last - first)
     vantage = place or loaded.vantage
     report = read_history(loaded, check, first, last, granularity, vantage=vantage)
