@@ -132,3 +132,5 @@ class OperatorRequests:
             case RequestKind.CHECK:
                 self._check_now(request.target)
                 return AlertChanges()
+            case RequestKind.ANNOUNCE | RequestKind.END_ANNOUNCEMENT:
+                return AlertChanges()  # the page reads them from the store

@@ -37,7 +37,14 @@ from monitor.model.errors import (
     StoreError,
 )
 from monitor.model.failure import Failure, FailureKind, Fault, Outcome
-from monitor.model.maintenance import ALL, Maintenance, MaintenanceWindow, Recurrence, Silence
+from monitor.model.maintenance import (
+    ALL,
+    Announcement,
+    Maintenance,
+    MaintenanceWindow,
+    Recurrence,
+    Silence,
+)
 from monitor.model.month import Month
 from monitor.model.outages import Span
 from monitor.model.result import (

@@ -1,4 +1,4 @@
-"""Maintenance windows, which are planned, and silences, which somebody asks for at once."""
+"""Maintenance windows, which are planned; silences and announcements, which somebody asks for at once."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
@@ -78,6 +78,19 @@ class Maintenance:
     def window_at(self, at: datetime) -> MaintenanceWindow | None:
         """Return the window that holds `at`; where two overlap, the one that ends last."""
         return max(self.windows(at, at + timedelta(microseconds=1)), default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """Holds what the operator tells the readers of the page. It is no incident: no state and no figure follows from it."""
+
+    id: int
+    at: datetime
+    text: str
+    service: str = ""
+    """The id of the service that it is about; empty for all."""
+    until: datetime | None = None
+    """None where it stands until somebody ends it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

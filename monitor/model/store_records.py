@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
 from monitor.model.alert import AlertState, Incident, OutboxMessage, StateKey
-from monitor.model.maintenance import Silence
+from monitor.model.maintenance import Announcement, Silence
 from monitor.model.outages import Span
 from monitor.model.result import BalanceHistory, Evidence, Habit, Result
 from monitor.model.rollup import Rollup
@@ -220,6 +220,8 @@ class Snapshot:
     """Messages that were given up within the last week, newest first."""
     silences: tuple[Silence, ...] = ()
     """The silences that hold, or will."""
+    announcements: tuple[Announcement, ...] = ()
+    """Those that stand, newest first."""
     elsewhere: Mapping[str, Mapping[str, CheckHistory]] = field(default_factory=dict)
     """The same as other vantages see it, by vantage and check."""
     agents: Mapping[str, AgentState] = field(default_factory=dict)
@@ -237,6 +239,8 @@ class RequestKind(StrEnum):
     ACK = "ack"
     NOTE = "note"
     CHECK = "check"
+    ANNOUNCE = "announce"
+    END_ANNOUNCEMENT = "end_announcement"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,7 +261,8 @@ class Subscriber:
 class OperatorRequest:
     """A wish of a person from another process; it waits in the store until the daemon has fulfilled it.
 
-    `target` is what a silence covers, the number of an incident, or the check to run.
+    `target` is what a silence covers, the number of an incident, the check to run, the service that an announcement
+    is about (empty for all), or the number of an announcement to end.
     """
 
     id: int = 0
@@ -272,6 +277,12 @@ class OperatorRequest:
     def silence(self) -> Silence:
         return Silence(
             target=self.target, since=self.at, until=self.until or self.at, why=self.text
+        )
+
+    @property
+    def announcement(self) -> Announcement:
+        return Announcement(
+            id=self.id, at=self.at, text=self.text, service=self.target, until=self.until
         )
 
     @property

@@ -1,7 +1,7 @@
-"""Incidents as an Atom feed (RFC 4287), and the map of the site. Pure.
+"""Incidents and announcements as an Atom feed (RFC 4287), and the map of the site. Pure.
 
-Nothing in the feed depends on when it was written: it changes when an incident does, so readers
-fetch it again only then.
+Nothing in the feed depends on when it was written: it changes when an incident or announcement does, so
+readers fetch it again only then.
 """
 
 import re
@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from xml.sax.saxutils import escape as xml
 
 from monitor.page import formatting
-from monitor.page.view_models import IncidentView, PageView
+from monitor.page.view_models import AnnouncementView, IncidentView, PageView
 
 ENTRIES = 50
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,7 +31,8 @@ def atom(page: PageView) -> bytes:
     feed = Element("feed", {"xmlns": "http://www.w3.org/2005/Atom", "xml:lang": page.language.code})
     _text(feed, "title", page.title)
     _text(feed, "id", _tag(page, "2026", f"{path}feed"))
-    _text(feed, "updated", formatting.iso(max(map(changed, incidents), default=NEVER)))
+    times = [*map(changed, incidents), *(each.at for each in page.announcements)]
+    _text(feed, "updated", formatting.iso(max(times, default=NEVER)))
     SubElement(
         feed,
         "link",
@@ -42,6 +43,8 @@ def atom(page: PageView) -> bytes:
     SubElement(feed, "link", rel="alternate", type="text/html", href=_address(page, path, "./"))
     _text(SubElement(feed, "author"), "name", page.title)
     SubElement(feed, "generator", version=page.version).text = "monitor"
+    for announcement in page.announcements:
+        _announcement(feed, page, announcement)
     for incident in incidents:
         _entry(feed, page, incident)
     return _file(feed)
@@ -69,6 +72,21 @@ def _entry(feed: Element, page: PageView, incident: IncidentView) -> None:
     )
     SubElement(entry, "category", term=incident.state.value)
     SubElement(entry, "content", type="html").text = _clean(_content(page, incident))
+
+
+def _announcement(feed: Element, page: PageView, announcement: AnnouncementView) -> None:
+    """Add an announcement while it stands. It has no page of its own, and no category: that is a state."""
+    entry, say = SubElement(feed, "entry"), page.language.gettext
+    day = f"{announcement.at:%Y-%m-%d}"
+    own = f"{page.path}announcements/{announcement.id}/{announcement.at:%H%M%S}"
+    _text(entry, "id", _tag(page, day, own))
+    title = say("Announcement, %(name)s", name=announcement.name) if announcement.name else None
+    _text(entry, "title", title or say("Announcement"))
+    for when in ("published", "updated"):
+        _text(entry, when, formatting.iso(announcement.at))
+    href = _address(page, page.path, "./")
+    SubElement(entry, "link", rel="alternate", type="text/html", href=href)
+    _text(entry, "content", announcement.text)
 
 
 def _content(page: PageView, incident: IncidentView) -> str:

@@ -324,6 +324,17 @@ class MaintenanceStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnnouncementStatus:
+    """Holds what the operator tells everybody, in their own words; it is no incident. `service` is null where it is about all."""
+
+    id: int
+    at: datetime
+    until: datetime | None
+    service: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Triage:
     """The word on one party, the service or the network: whether it is at fault."""
 
@@ -379,6 +390,8 @@ class Status:
     services: tuple[ServiceStatus, ...]
     incidents: tuple[IncidentStatus, ...]
     maintenance: tuple[MaintenanceStatus, ...]
+    announcements: tuple[AnnouncementStatus, ...]
+    """Those that stand, newest first."""
     undelivered: Undelivered | None
     links: Mapping[str, str]
     vantages: tuple[VantageStatus, ...] = ()

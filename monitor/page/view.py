@@ -11,6 +11,7 @@ from functools import partial
 from monitor.language import Language
 from monitor.language import language as language_of
 from monitor.model import (
+    Announcement,
     CheckHistory,
     FailureKind,
     Fault,
@@ -18,6 +19,7 @@ from monitor.model import (
     Maintenance,
     NotificationType,
     Snapshot,
+    clean_text,
     name_in,
 )
 from monitor.model.failure import Words
@@ -41,6 +43,7 @@ from monitor.page.vantage_looks import (
     vantage_views,
 )
 from monitor.page.view_models import (
+    AnnouncementView,
     EndpointView,
     IncidentView,
     MaintenanceView,
@@ -53,6 +56,8 @@ from monitor.page.view_models import (
 from monitor.ranking import Pick
 
 PAST_DAYS = 7
+LONGEST_TEXT = 1000
+"""Characters of an announcement."""
 AHEAD = timedelta(days=7)
 """How early maintenance is announced."""
 
@@ -192,6 +197,7 @@ def _page(
         incidents=incidents,
         incidents_by_path=_by_path(incidents),
         maintenance=maintenance_views(site.maintenance, endpoints, snapshot.at),
+        announcements=_announcements(snapshot.announcements, names),
         undelivered=_undelivered(snapshot),
         glossary=_glossary(incidents, language),
     )
@@ -335,6 +341,24 @@ def _next_window(
         endpoints=tuple(endpoint.path for endpoint in covered),
         names=tuple(endpoint.name for endpoint in covered),
         whole=len(covered) == len(endpoints),
+    )
+
+
+def _announcements(
+    announcements: Sequence[Announcement], names: Mapping[str, str]
+) -> tuple[AnnouncementView, ...]:
+    """Return those that are about all or about a service that people see."""
+    return tuple(
+        AnnouncementView(
+            id=each.id,
+            at=formatting.whole_second(each.at),
+            until=each.until and formatting.whole_second(each.until),
+            service=each.service or None,
+            text=clean_text(each.text, LONGEST_TEXT),
+            name=names.get(each.service, ""),
+        )
+        for each in announcements
+        if not each.service or each.service in names
     )
 
 

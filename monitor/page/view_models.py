@@ -387,6 +387,12 @@ class MaintenanceView(published.MaintenanceStatus):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnnouncementView(published.AnnouncementStatus):
+    name: str
+    """The name of its service; empty where it is about all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PageView(published.Status):
     """The page in one language."""
 
@@ -394,6 +400,7 @@ class PageView(published.Status):
     incidents: tuple[IncidentView, ...]
     """All that have a page of their own."""
     maintenance: tuple[MaintenanceView, ...]
+    announcements: tuple[AnnouncementView, ...]
     language: Language
     path: str
     """Where the pages of this language lie below the page's folder: `` or `zh-CN/`."""

@@ -21,6 +21,7 @@ from monitor.model import (
     WINDOWS,
     AgentState,
     AlertState,
+    Announcement,
     CheckHistory,
     Failure,
     Incident,
@@ -325,6 +326,7 @@ class History:
         self.spent_elsewhere: dict[str, dict[tuple[date, str], Spend]] = {}
         """By vantage, of vantages that spend beside our own."""
         self.silences: tuple[Silence, ...] = ()
+        self.announcements: tuple[Announcement, ...] = ()
         self.agents: dict[str, AgentState] = {}
         """What is known of each agent, by vantage; whoever hears them keeps it."""
         self.dead: list[tuple[datetime, OutboxMessage]] = []
@@ -437,6 +439,9 @@ class History:
             outbox=outbox,
             dead=tuple(message for at, message in self.dead if at >= week),
             silences=tuple(silence for silence in self.silences if silence.until > now),
+            announcements=tuple(
+                each for each in self.announcements if each.until is None or each.until > now
+            ),
             spent_today=_by_service(spent, today),
             spent_month=_by_service(spent, today.replace(day=1)),
             spent_elsewhere=self.spent_elsewhere_on(today),

@@ -77,6 +77,7 @@ class Loader:
                 self._connection, self._vantage, today.replace(day=1)
             )
         history.silences = small_tables.silences(self._connection, self._now)
+        history.announcements = small_tables.announcements(self._connection, self._now)
         history.dead = small_tables.dead(*of, self._now - timedelta(days=7))
 
     def load(

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, Table, func, select
 from sqlalchemy.exc import DBAPIError
 
 from monitor.model import (
+    Announcement,
     Evidence,
     Incident,
     KnownCheck,
@@ -149,6 +150,9 @@ class Reader:
 
     def silences(self, now: datetime) -> tuple[Silence, ...]:
         return self._ask(lambda connection: small_tables.silences(connection, now))
+
+    def announcements(self, now: datetime) -> tuple[Announcement, ...]:
+        return self._ask(lambda connection: small_tables.announcements(connection, now))
 
     def last_seen(self) -> datetime | None:
         """Return the daemon's newest proof that it lives and can write."""

@@ -10,10 +10,11 @@ from typing import Any
 import sqlalchemy
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, text
-from sqlmodel import Session, SQLModel, col, delete, func, or_, select, update
+from sqlmodel import Session, SQLModel, and_, col, delete, func, not_, or_, select, update
 
 from monitor.model import (
     AlertState,
+    Announcement,
     Evidence,
     Habit,
     Incident,
@@ -284,6 +285,20 @@ def silences(connection: Connection, now: datetime) -> tuple[Silence, ...]:
     return tuple(silence for silence in asked if silence.until > now)
 
 
+def announcements(connection: Connection, now: datetime) -> tuple[Announcement, ...]:
+    """Return the announcements that stand, newest first; one is over as soon as somebody has asked for its end."""
+    kinds = (RequestKind.ANNOUNCE.value, RequestKind.END_ANNOUNCEMENT.value)
+    query = select(RequestRow).where(col(RequestRow.what).in_(kinds))
+    asked = [*map(_request, Session(connection).exec(query.order_by(col(RequestRow.id).desc())))]
+    ended = {asking.target for asking in asked if asking.what is RequestKind.END_ANNOUNCEMENT}
+    made = [asking.announcement for asking in asked if asking.what is RequestKind.ANNOUNCE]
+    return tuple(
+        each
+        for each in made
+        if str(each.id) not in ended and (each.until is None or each.until > now)
+    )
+
+
 def add_request(connection: Connection, request: OperatorRequest) -> None:
     values = asdict(request) | {"id": None, "what": request.what.value}
     row = RequestRow(**values)
@@ -296,7 +311,16 @@ def finish_requests(connection: Connection, done: Iterable[int], now: datetime) 
     """Tick these off, and forget what was done long ago and holds no more."""
     these = col(RequestRow.id).in_([*done])
     connection.execute(update(RequestRow).where(these).values(done=now))
-    over = or_(col(RequestRow.until).is_(None), col(RequestRow.until) < now)
+    ends = select(RequestRow.target).where(
+        these, RequestRow.what == RequestKind.END_ANNOUNCEMENT.value
+    )
+    ended = [int(number) for number in Session(connection).exec(ends) if number.isdigit()]
+    stands = col(RequestRow.what) == RequestKind.ANNOUNCE.value
+    connection.execute(
+        update(RequestRow).where(col(RequestRow.id).in_(ended), stands).values(until=now)
+    )
+    lasts = and_(col(RequestRow.until).is_(None), not_(stands))
+    over = or_(lasts, col(RequestRow.until) < now)
     connection.execute(delete(RequestRow).where(col(RequestRow.done) < now - _REQUESTS_KEPT, over))
 
 

@@ -547,6 +547,7 @@ class Store:
             raise StoreError("the store cannot be read: its history is not loaded yet")
         with contextlib.suppress(StoreError):
             self._history.silences = await self._ask(lambda: self._file.silences(now))
+            self._history.announcements = await self._ask(lambda: self._file.announcements(now))
         return await self._ask(lambda: self._from_memory(now))
 
     def _from_memory(self, now: datetime) -> Snapshot:

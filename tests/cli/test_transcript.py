@@ -27,6 +27,8 @@ WRONG = [
     "silence all --for soon",
     "init",
     "incident note 3",
+    "announce",
+    "announce x --until soon",
 ]
 NO_STORE = [
     "validate",
@@ -42,6 +44,8 @@ NO_STORE = [
     "silence nobody",
     "ack 3",
     "incident note 3 hi",
+    "announce hi",
+    "announce --list",
     "test-alert",
     "report-failure",
     "init",
@@ -64,6 +68,11 @@ LIVED = [
     "ack '#1'",
     "ack 7",
     "incident note 1 'We know.'",
+    "announce --list",
+    "announce 'A new model.' --service relay",
+    "announce 'A new model.' --service rely",
+    "announce --list",
+    "announce --end 99",
     "status",
 ]
 CHANGES = (

@@ -15,9 +15,11 @@ from telegram import CHAT, TOKEN, Telegram, telegram
 
 from monitor.alerts import AlertEngine
 from monitor.cli.ack import ack
+from monitor.cli.announce import announce, announcements, end_announcement
 from monitor.cli.incident_note import add_note
 from monitor.cli.silence import silence
 from monitor.cli.status import document, tables
+from monitor.cli.time_range import parse_time
 from monitor.clock import SystemClock
 from monitor.config import Config, parse
 from monitor.daemon.app import Daemon
@@ -132,6 +134,75 @@ async def test_a_silence_ends_early_when_somebody_says_so(
     await box.handle_waiting()
     assert (await stored(store)).announced
     assert store.recall().silences == ()
+
+
+async def test_an_announcement_stands_until_its_time_or_until_somebody_ends_it(
+    config: Config, store: Store, clock: HandClock
+) -> None:
+    """Through restarts and long after other requests are forgotten; nothing that is measured follows from it."""
+    requests = OperatorRequests(store, AlertEngine(AlertSettings(), (), store.recall()), clock)
+    until = parse_time("2d")
+    assert announce(config, "A new\x07 model.", None, "", clock.now()).startswith(
+        "announced until you end it"
+    )
+    said = announce(config, "Slow key-of-the-house-1.", until, "s", clock.now())
+    assert said == "announced until 2026-11-26 12:00 UTC"
+    standing = announcements(config, clock.now())
+    assert [(each.service, each.text) for each in standing] == [
+        ("s", "Slow ***."),
+        ("", "A new model."),
+    ]
+    await requests.handle_waiting()
+    snapshot = await store.snapshot(clock.now())
+    assert snapshot.announcements == standing
+    assert snapshot.incidents == ()
+
+    clock.tick(timedelta(days=40) / timedelta(seconds=1))
+    silence(config, "all", HOUR, "", clock.now())
+    await requests.handle_waiting()
+    (stands,) = (await store.snapshot(clock.now())).announcements
+    assert stands == standing[1]
+    with pytest.raises(MonitorError, match="there is no announcement 9; `monitor announce --list`"):
+        end_announcement(config, 9, clock.now())
+    assert end_announcement(config, stands.id, clock.now()) == f"announcement {stands.id} is ended"
+    assert announcements(config, clock.now()) == (), "whether or not a daemon runs"
+    await requests.handle_waiting()
+    for days in (0, 40):
+        clock.tick(days * 86_400)
+        silence(config, "all", HOUR, "", clock.now())
+        await requests.handle_waiting()
+        assert (await store.snapshot(clock.now())).announcements == ()
+    assert announcements(config, clock.now()) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "until", "service", "why"),
+    [
+        (" \x00", None, "", "the announcement is empty"),
+        ("x", "2026-11-24T11:59", "", "--until 2026-11-24T11:59 is over already"),
+        ("x", None, "sx", r'nothing is called "sx"; .* \(did you mean "s"\?\)'),
+    ],
+)
+async def test_an_announcement_that_nobody_would_see_is_refused(
+    config: Config,
+    store: Store,
+    clock: HandClock,
+    text: str,
+    until: str | None,
+    service: str,
+    why: str,
+) -> None:
+    assert await store.requests() == ()
+    with pytest.raises(MonitorError, match=why):
+        announce(config, text, until and parse_time(until), service, clock.now())
+    hidden = parse(
+        TEXT.replace("[service.s]", "[service.s]\npublic = false"),
+        path=config.path,
+        env={"KEY": "key"},
+    )
+    with pytest.raises(MonitorError, match=r'does not show service "s" \(public = false\)'):
+        announce(hidden, "x", None, "s", clock.now())
+    assert await store.requests() == ()
 
 
 async def test_an_acknowledged_incident_and_a_note_stand_in_the_timeline(

@@ -12,7 +12,7 @@ import pytest
 from page_cast import NOW, SITE, ago
 from worlds import SITES, WORLDS, mixed
 
-from monitor.model import EntryKind, Snapshot, TimelineEntry
+from monitor.model import Announcement, EntryKind, Snapshot, TimelineEntry
 from monitor.page import PageView, view
 from monitor.page.feed import atom, sitemap
 
@@ -35,6 +35,18 @@ def parsed(content: bytes) -> Any:
     assert not feed.bozo, feed.get("bozo_exception")
     assert feed.version == "atom10"
     return feed
+
+
+def test_an_announcement_is_in_the_feed_while_it_stands() -> None:
+    told = Announcement(id=3, at=ago(minutes=5), text="A <new> model.")
+    feed = parsed(atom(seen(replace(mixed(), announcements=(told,)))))
+    entry = feed.entries[0]
+    assert (entry.title, entry.content[0].value) == ("Announcement", "A <new> model.")
+    assert entry.content[0].type == "text/plain"
+    assert entry.id == "tag:status.example,2026-11-23:/announcements/3/133705"
+    assert entry.link == "https://status.example/"
+    assert entry.updated == feed.feed.updated == "2026-11-23T13:37:05Z"
+    assert len(feed.entries) == len(parsed(atom(seen(mixed()))).entries) + 1
 
 
 def breaches(content: bytes) -> Iterator[str]:

@@ -1,15 +1,17 @@
 """What the operator wrote says in which language it is, where that is not the page's."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 import worlds
-from page_cast import MOCK_SITE, NOW, SITE
+from page_cast import MOCK_SITE, NOW, SITE, ago
 from rendering import rendered
 
 from monitor.language import ENGLISH, language
 from monitor.model import (
+    Announcement,
     EntryKind,
     NotificationType,
     OutboxMessage,
@@ -90,6 +92,41 @@ def test_a_note_of_the_operator_stands_on_every_page_in_its_language() -> None:
                 here, there = there, here
             assert f'<p class="page-note">{here}</p>'.encode() in content, name
             assert there.encode() not in content, name
+
+
+def announced(*announcements: Announcement) -> Mapping[str, bytes]:
+    snapshot = replace(worlds.all_good(), announcements=announcements)
+    return rendered(view(SITE, snapshot, {})[0])
+
+
+def test_an_announcement_is_the_operators_own_words_and_no_incident() -> None:
+    text = "<b>New</b> model: 新模型已上线。\u202e"
+    files = announced(
+        Announcement(id=3, at=ago(hours=2), text=text, service="ohmygpt", until=ago(hours=-2)),
+        Announcement(id=2, at=ago(days=1), text="We move."),
+        Announcement(id=1, at=ago(days=2), text="canary", service="hidden"),
+    )
+    home, chinese = files["index.html"].decode(), files["zh-CN/index.html"].decode()
+    shown = "&lt;b&gt;New&lt;/b&gt; model: 新模型已上线。"
+    assert f'<b>Announcement, OhMyGPT</b> <span lang="zh">{shown}</span>' in home
+    assert "The operator, <time" in home.split(shown)[1][:60]
+    assert f"<b>OhMyGPT公告</b> <span>{shown}</span>" in chinese
+    assert '<b>公告</b> <span lang="en">We move.</span>' in chinese
+    assert "Happening now" not in home
+    assert ">All base URLs work.<" in home
+    status = json.loads(files["status.json"])
+    assert (status["state"], status["incidents"]) == ("operational", [])
+    assert status["announcements"] == [
+        {
+            "id": 3,
+            "at": "2026-11-23T11:42:05Z",
+            "until": "2026-11-23T15:42:05Z",
+            "service": "ohmygpt",
+            "text": "<b>New</b> model: 新模型已上线。",
+        },
+        {"id": 2, "at": "2026-11-22T13:42:05Z", "until": None, "service": None, "text": "We move."},
+    ]
+    assert not any(b"canary" in content for content in files.values())
 
 
 def undelivered(count: int) -> Snapshot:

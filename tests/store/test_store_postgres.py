@@ -133,6 +133,7 @@ class Life:
             "outbox": reader.outbox(),
             "requests": reader.requests(),
             "silences": reader.silences(NOON),
+            "announcements": reader.announcements(NOON),
             "seen": reader.note("last_seen"),
         }
 
@@ -140,6 +141,7 @@ class Life:
 ASKED = [
     (RequestKind.SILENCE, END + timedelta(days=900)),
     (RequestKind.ACK, None),
+    (RequestKind.ANNOUNCE, None),
     (RequestKind.SILENCE, NOON - timedelta(days=900)),
 ]
 
