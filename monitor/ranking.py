@@ -1,7 +1,7 @@
 """Ranks base URLs by which to use now: for the page, `best.txt` and the alerts. Pure.
 
-It is asked of the main check of each base URL: at least 5 results in the last 30 minutes, 99 % of them
-good, the last one too, and no open incident; then the median time to first token (to the headers where
+It is asked of the main check of each base URL: at least 5 results in the last 30 minutes (fewer where one vantage
+asks it more seldom, as with turns), 99 % of them good, the last one too, and no open incident; then the median time to first token (to the headers where
 nothing streams) decides. The pick changes only when another one has been at least 10 % better three
 times in a row, or when it is no candidate any more.
 
@@ -99,7 +99,13 @@ def candidates(
         for check in mains
         if check.key in histories
     }
-    return ranked(answers, now, covered(incidents, vantage))
+    enough = {check.endpoint.path: _enough(check) for check in mains}
+    return ranked(answers, now, covered(incidents, vantage), enough=enough)
+
+
+def _enough(check: Check) -> int:
+    """Return how many results a check needs: one fewer than fall into half an hour, for the newest may be on its way."""
+    return min(ENOUGH, max(1, WINDOW // check.every - 1))
 
 
 def ranked(
@@ -107,14 +113,18 @@ def ranked(
     now: datetime,
     covered: Collection[str] = (),
     *,
-    enough: int = ENOUGH,
+    enough: Mapping[str, int] | None = None,
     window: timedelta = WINDOW,
 ) -> list[Candidate]:
-    """Rank base URLs by path, best first, by the answers of their main checks, oldest first."""
+    """Rank base URLs by path, best first, by the answers of their main checks, oldest first.
+
+    `enough` says of how many it takes more or less than 5.
+    """
     candidates = []
     for path, all_answers in answers.items():
         recent = [answer for answer in all_answers if now - answer.at <= window]
-        if candidate := _candidate(path, recent, enough, is_covered=path in covered):
+        least = (enough or {}).get(path, ENOUGH)
+        if candidate := _candidate(path, recent, least, is_covered=path in covered):
             candidates.append(candidate)
     return sorted(candidates, key=lambda pick: (pick.flaw, pick.milliseconds, pick.endpoint))
 

@@ -1,5 +1,7 @@
 """Which base URL to use now: for the page, `best.txt` and the alerts."""
 
+from dataclasses import replace
+
 import pytest
 from check_cast import DEGRADED, DOWN, MINUTE, NOW, UNKNOWN, UP, check, history, run
 
@@ -24,6 +26,20 @@ def test_the_median_of_the_last_half_hour_counts() -> None:
     assert ranked(*runs, run(ttft=150)) == [200]
     assert ranked(*runs, run(ttft=150, ago=30.01)) == []  # too old, and four are too few
     assert ranked(run(ttft=9999, ago=31), *runs, run(ttft=150)) == [200]
+
+
+@pytest.mark.parametrize(
+    ("turns", "needed"),
+    [((), 5), (("fra", "cn"), 2), (("fra", "cn", "hk"), 1), (tuple("abcdefg"), 1)],
+)
+def test_a_place_that_asks_seldom_because_others_take_turns_needs_fewer_results(
+    turns: tuple[str, ...], needed: int
+) -> None:
+    """Else it would recommend nothing for ever, where a chat of every five minutes is asked in turn."""
+    one = replace(check(every="5m"), turns=turns)
+    for number in range(1, 7):
+        found = candidates([one], {one.key: history(*[run()] * number)}, NOW)
+        assert bool(found) == (number >= needed)
 
 
 def test_where_nothing_streams_the_headers_count_and_what_was_not_timed_does_not() -> None:

@@ -68,7 +68,7 @@ def find_alternatives(
     usable = {path: seen for path, seen in others.items() if path not in paused}
     proven = ranked(usable, now, covered)
     lately = {path: seen[-ENOUGH:] for path, seen in usable.items() if _all_good(seen[-ENOUGH:])}
-    promising = ranked(lately, now, covered, enough=1, window=timedelta.max)
+    promising = ranked(lately, now, covered, enough=dict.fromkeys(lately, 1), window=timedelta.max)
     candidates = {candidate.endpoint: candidate for candidate in (*promising, *proven)}
     order = dict.fromkeys(candidate.endpoint for candidate in (*proven, *promising))
     best = [candidates[path] for path in order if not candidates[path].flaw]

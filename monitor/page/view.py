@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from math import inf
 
 from monitor.language import Language
 from monitor.language import language as language_of
@@ -259,7 +260,10 @@ def _instead(
     sights: Sequence[VantageView],
     incident: Incident,
 ) -> str | None:
-    """Find what to use meanwhile: the best base URL of the service that the incident does not cover."""
+    """Find what to use meanwhile: the best base URL of the service that the incident does not cover.
+
+    Where none is ranked yet, one of which all works now, as alerts do.
+    """
     reader = reader_of(incident, sights)
     seen = reader.services if reader else services
     service = next((shown for shown in seen if shown.id == incident.service), None)
@@ -276,7 +280,16 @@ def _instead(
     covered = {by_path[path].shown for path in paths if path in by_path}
     picks = [*service.picks, *service.next]
     usable = [pick for pick in picks if not pick.flaw and pick.host not in covered]
-    return usable[0].url or usable[0].host if usable else None
+    if usable:
+        return usable[0].url or usable[0].host
+    working = [
+        endpoint
+        for endpoint in service.endpoints
+        if {endpoint.main_state, endpoint.state} == {State.OPERATIONAL}
+        and endpoint.shown not in covered
+    ]
+    first = min(working, key=lambda endpoint: endpoint.p50_ms or inf, default=None)
+    return (first.url or first.shown) if first else None
 
 
 def _is_unseen(

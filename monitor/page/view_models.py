@@ -341,6 +341,11 @@ class VantageView(published.VantageStatus):
         return self.is_heard and not self.is_blind
 
     @property
+    def is_answered(self) -> bool:
+        """Say whether some base URL is known to answer its main call from there."""
+        return any(service.is_up for service in self.services)
+
+    @property
     def picks(self) -> tuple[PickView, ...]:
         """Return the base URL to use from there, of each service that has one."""
         return tuple(pick for service in self.services for pick in service.picks[:1])

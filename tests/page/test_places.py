@@ -125,6 +125,31 @@ def test_good_news_names_the_places_that_it_comes_from_where_another_is_silent()
     assert new.text.endswith("Laptop has not been heard yet.")
 
 
+def test_what_a_place_has_measured_too_little_of_to_choose_is_not_called_unknown() -> None:
+    """It works there, and says so; only which is the best is not known yet."""
+    few = {name: replace(known, recent=known.recent[-1:]) for name, known in seen(CN).items()}
+    html = rendered(page(places({CN: few, HK: seen(HK)})))["index.html"].decode()
+    text = page_text(html)
+    assert "From Shanghai there are not enough recent good results to choose by." in text
+    assert "From Shanghai no base URL is known to work well" not in text
+    assert "From Hong Kong use" in text
+
+
+def test_a_card_names_what_works_from_there_though_it_is_too_early_to_rank() -> None:
+    cn = failing(seen(CN), 9, FailureKind.DNS_POISONED, "us-direct")
+    few = {name: replace(known, recent=known.recent[-1:]) for name, known in cn.items()}
+    whole = partly(9, FailureKind.DNS_POISONED, (CN,), "us-direct")
+    (story,) = page(places({CN: few, HK: seen(HK)}, whole)).current
+    assert story.instead_from == "Shanghai"
+    assert story.instead not in {None, "https://us-direct.example"}
+    everything = failing(seen(CN), 9, FailureKind.DNS_POISONED, *_NAMES)
+    (story,) = page(places({CN: everything, HK: seen(HK)}, whole)).current
+    assert story.instead is None
+
+
+_NAMES = tuple(dict.fromkeys(check.endpoint.id for check in CHECKS))
+
+
 def test_a_place_that_is_not_heard_says_nothing_of_now() -> None:
     gone = at(LAPTOP, blocked_from_shanghai())
     assert gone.headline == "Laptop is not heard since 23 Nov, 10:42 UTC."
