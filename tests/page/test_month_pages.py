@@ -76,8 +76,9 @@ def past() -> Sequence[RunRecord]:
     )
     canary = replace(runs[-1], result=result(NOW, "private/canary-url/chat"), spent=Spend(777))
     known = (secret, incident(1, datetime(2026, 8, 3, tzinfo=UTC)), incident(2, NOW - 20 * DAY))
+    moved = RunRecord(result=result(NOW, CHAT, "hidden-place"), kind="chat")
     gone = RunRecord(result=result(NOW, "ohmygpt/hidden/chat", "hidden-place"), kind="chat")
-    return [*runs, canary, replace(gone, incidents=known)]
+    return [*runs, canary, moved, replace(gone, incidents=known)]
 
 
 class Source:

@@ -98,6 +98,15 @@ async def test_where_hours_at_its_edges_are_gone_it_is_the_same_month_in_utc(url
     assert read(url, december).counted == (december.begin, december.end)
 
 
+async def test_hours_that_are_gone_are_added_up_from_their_runs(url: str) -> None:
+    await written(url, half_hours(), keep=None)
+    async with opened(url, HandClock(NOW)) as store:
+        await store.prune(NOW, HistorySettings(raw=60 * DAY, hours=10 * DAY))
+    record = read(url, SHANGHAI)
+    assert record.counted == (SHANGHAI.begin, SHANGHAI.end)
+    assert only(record).rollup.counted == 30 * 48
+
+
 async def test_spend_is_the_ledgers_of_each_place_by_utc_day_while_that_is_kept(url: str) -> None:
     await written(url, half_hours(), keep=None)
     there = Store(url, clock=HandClock(NOW), vantage="there")
