@@ -72,15 +72,17 @@ proof: mutants ## the full sizes: mutants, laws, simulation, crashes, long runs
 	$(BIN)/pytest -m proof -s
 	$(BIN)/python tests/bench/endurance.py 10
 
-bench: $(VENV)/.dev ## what it costs, beside its targets, in small sizes; each program takes larger ones
-	-$(BIN)/python tests/bench/storage.py 20000
-	-$(BIN)/python tests/bench/history.py 100
-	-$(BIN)/python tests/bench/blackbox.py 3 200
-	-$(BIN)/python tests/bench/ttft.py 5
-	-$(BIN)/python tests/bench/render.py 100
-	-$(BIN)/python tests/bench/start.py 1
-	-$(BIN)/python tests/bench/lateness.py --seconds 20 100
-	-$(BIN)/python tests/bench/stack.py 30 100
+BENCH = WRITE_DOCS=1 $(shell chrt -r 1 true 2>/dev/null && echo chrt -r 1) $(BIN)/python tests/bench
+bench: $(VENV)/.dev ## what it costs, beside its targets, into docs/performance.md; a quarter of an hour
+	-$(BENCH)/blackbox.py 5 200
+	-$(BENCH)/ttft.py 10
+	-$(BENCH)/stack.py 100 200
+	-$(BENCH)/lateness.py 100 1000
+	-$(BENCH)/start.py 5
+	-$(BENCH)/endurance.py 5
+	-$(BENCH)/storage.py 20000
+	-$(BENCH)/history.py 1000
+	-$(BENCH)/render.py 1000
 
 shots: $(VENV)/.dev ## the README's pictures, small, with Debian's chromium
 	cd tests/page && ../../$(BIN)/python shots.py

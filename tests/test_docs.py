@@ -1,6 +1,7 @@
 """A document that is not tested is a rumour."""
 
 import re
+import runpy
 from dataclasses import fields
 from pathlib import Path
 
@@ -227,3 +228,44 @@ def test_every_make_target_that_a_page_names_exists() -> None:
     }
     assert named >= {"demo", "test", "quick", "check", "format", "proof"}
     assert named <= targets
+
+
+PERFORMANCE = ROOT / "docs" / "performance.md"
+BLOCK = re.compile(r"<!-- (\w+\.py) -->\n(.*?)<!-- end of \1 -->\n", re.DOTALL)
+HARNESS = runpy.run_path(str(ROOT / "tests" / "bench" / "harness.py"))
+"""What the programs under `tests/bench` print their tables with."""
+TABLE = re.compile(
+    r"### .+\n\nPython 3\.\d+.+, aiohttp .+ cores, load \d.+ UTC\.\n\n"
+    + re.escape(HARNESS["HEAD"])
+    + r"(?:\|(?: [^|\n]* \|){5}\n)+\n?"
+)
+
+
+def test_every_table_of_the_performance_page_is_what_its_program_printed() -> None:
+    text, makefile = PERFORMANCE.read_text(), (ROOT / "Makefile").read_text()
+    blocks = dict(BLOCK.findall(text))
+    programs = re.findall(r"^\t-\$\(BENCH\)/(\w+\.py)", makefile, re.MULTILINE)
+    assert list(blocks) == programs, "want a block for each program of `make bench`, in its order"
+    assert "\n|" not in BLOCK.sub("", text), "a table that no program wrote"
+    for program, block in blocks.items():
+        assert block, f"want the tables of {program}: run `make bench`"
+        assert TABLE.sub("", block) == "", f"what {program} does not print"
+
+
+def test_a_target_of_the_performance_page_is_met_only_where_its_figures_say_so() -> None:
+    rows = [line.split(" | ") for line in PERFORMANCE.read_text().splitlines() if " | <= " in line]
+    assert rows
+    for what, measured, _, target, met in rows:
+        figure, limit = (
+            float(text.removeprefix("<= ").split()[0].replace(",", ""))
+            for text in (measured, target)
+        )
+        if figure != limit:  # what is printed is rounded
+            assert met == ("met |" if figure < limit else "MISSED |"), what
+
+
+def test_a_program_writes_its_tables_between_its_own_marks_and_nowhere_else() -> None:
+    page = "a\n<!-- x.py -->\nold\n<!-- end of x.py -->\nb\n"
+    with_block = HARNESS["with_block"]
+    assert with_block(page, "x.py", "new\n") == page.replace("old", "new")
+    assert with_block(page, "y.py", "new\n") == page

@@ -1,18 +1,21 @@
-"""CPU per probe, beside Debian's prometheus-blackbox-exporter: the same TLS server, turn about.
+"""CPU per probe, beside bare aiohttp and Debian's prometheus-blackbox-exporter: the same TLS server, turn about.
 
     python tests/bench/blackbox.py [ROUNDS] [PROBES]
 
-Ours is the real probe with all phases and, for streams, every piece's time; theirs measures no token.
+Ours is the real probe with all phases, its verdict and, for streams, every piece's time. Bare aiohttp notes when each
+piece came, decodes its JSON, and judges nothing; theirs reads the answer and measures no token.
 """
 
 import asyncio
 import gc
+import json
 import os
 import shutil
-import statistics
+import ssl
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,7 +24,7 @@ from random import Random
 
 import aiohttp
 from harness import Table, cpu_of
-from rig import Upstream, free_port, probe, upstream
+from rig import Upstream, free_port, probe, upstream, versions
 
 from monitor.clock import SystemClock
 from monitor.model import Check, Habit, Outcome, Redactor, Secret
@@ -31,6 +34,7 @@ from monitor.probes.wire.client import Client
 EXPORTER = "prometheus-blackbox-exporter"
 Once = Callable[[], Awaitable[None]]
 PIECES = "/20x10ms"
+QUESTION = "the numbers 1 to 64"
 
 
 @dataclass(frozen=True)
@@ -62,14 +66,16 @@ class Case:
     what: str
     kind: str
     way: Way
-    at_most: float
+    to_bare: float
+    to_theirs: float
+    """Our CPU to the others', at most."""
 
 
 CASES = (
-    Case("GET, closed loop, 4 at once", "http", Way(at_once=4), 1.0),
-    Case("GET, 50 a second", "http", Way(per_s=50), 1.15),
-    Case("stream of 20 pieces, closed loop, 30 at once", "chat", Way(at_once=30), 1.0),
-    Case("stream of 20 pieces, 30 a second", "chat", Way(per_s=30), 1.15),
+    Case("GET, 4 at once", "http", Way(at_once=4), 1.1, 1.15),
+    Case("GET, 50 a second", "http", Way(per_s=50), 1.1, 1.35),
+    Case("stream of 20 pieces, 30 at once", "chat", Way(at_once=30), 1.15, 1.5),
+    Case("stream of 20 pieces, 30 a second", "chat", Way(per_s=30), 1.15, 1.65),
 )
 
 
@@ -79,32 +85,37 @@ async def main() -> int:
     if not shutil.which(EXPORTER):
         print(f"no {EXPORTER} here (apt-get install {EXPORTER}): only our own CPU is measured")
     with upstream() as asked:
-        async with Client() as client, exporter(asked) as theirs:
-            table = Table(f"CPU per probe beside {EXPORTER}, {rounds} rounds of {count}")
+        async with Client() as client, bare_session(asked) as session, exporter(asked) as theirs:
+            title = f"CPU per probe, {rounds} rounds of {count} each, turn about"
+            table = Table(title, versions(EXPORTER))
             for case in CASES:
-                ours = our_probe(client, asked, case)
-                await compare(table, case, ours, theirs, rounds, count)
+                engines = {
+                    "ours": (os.getpid(), our_probe(client, asked, case)),
+                    "bare aiohttp": (os.getpid(), bare_probe(session, asked, case)),
+                }
+                if theirs:
+                    engines[EXPORTER] = (theirs.pid, theirs.once(case.kind))
+                await compare(table, case, engines, rounds, count)
     return table.print()
 
 
 async def compare(
-    table: Table, case: Case, ours: Once, theirs: "Exporter | None", rounds: int, count: int
+    table: Table, case: Case, engines: dict[str, tuple[int, Once]], rounds: int, count: int
 ) -> None:
-    our_ms: list[float] = []
-    their_ms: list[float] = []
+    found: dict[str, list[float]] = {name: [] for name in engines}
     for number in range(rounds + 1):  # the first warms up
-        gc.collect()
-        gc.freeze()
-        mine = await measured(os.getpid(), case.way, ours, count)
-        other = await measured(theirs.pid, case.way, theirs.once(case.kind), count) if theirs else 0
-        if number:
-            our_ms.append(mine)
-            their_ms.append(other)
-    table.add(f"{case.what}: ours", min(our_ms), "ms")
-    if theirs:
-        table.add(f"{case.what}: theirs", min(their_ms), "ms")
-        ratio = statistics.median(a / b for a, b in zip(our_ms, their_ms, strict=True))
-        table.add(f"{case.what}: ours to theirs", ratio, at_most=case.at_most)
+        for name, (pid, once) in engines.items():
+            gc.collect()
+            gc.freeze()
+            cpu_ms = await measured(pid, case.way, once, count)
+            if number:
+                found[name].append(cpu_ms)
+    for name, cpu_ms_by_round in found.items():
+        table.add(f"{case.what}: {name}", cpu_ms_by_round, "ms")
+    ours = found.pop("ours")
+    for (name, others), at_most in zip(found.items(), (case.to_bare, case.to_theirs), strict=False):
+        ratios = [mine / other for mine, other in zip(ours, others, strict=True)]
+        table.add(f"{case.what}: ours to {name}", ratios, at_most=at_most)
 
 
 async def measured(pid: int, way: Way, once: Once, count: int) -> float:
@@ -126,6 +137,42 @@ def our_probe(client: Client, asked: Upstream, case: Case) -> Once:
         assert done.result.timings.tls, "every phase is measured"
 
     return once
+
+
+@asynccontextmanager
+async def bare_session(asked: Upstream) -> AsyncIterator[aiohttp.ClientSession]:
+    """A new connection for each request, and nothing kept, as with ours."""
+    context = ssl.create_default_context(cafile=asked.ca_file)
+    connector = aiohttp.TCPConnector(force_close=True, limit=0, ssl=context, use_dns_cache=False)
+    async with aiohttp.ClientSession(
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
+    ) as session:
+        yield session
+
+
+def bare_probe(session: aiohttp.ClientSession, asked: Upstream, case: Case) -> Once:
+    if case.kind == "http":
+        method, path, body = "GET", "/v1/models", None
+    else:
+        method, path, body = "POST", f"{PIECES}/v1/chat/completions", QUESTION.encode()
+
+    async def once() -> None:
+        came: list[int] = []
+        async with session.request(method, asked.url + path, data=body) as response:
+            rest = b""
+            async for data in response.content.iter_any():
+                *lines, rest = (rest + data).split(b"\n")
+                came += [time.monotonic_ns() for line in lines if has_content(line)]
+        assert case.kind == "http" or len(came) == 20, "every piece is read"
+
+    return once
+
+
+def has_content(line: bytes) -> bool:
+    if not line.startswith(b"data: {"):
+        return False
+    choices = json.loads(line[6:])["choices"]
+    return bool(choices and choices[0]["delta"].get("content"))
 
 
 def our_check(asked: Upstream, case: Case) -> Check:
@@ -186,7 +233,11 @@ async def until_it_answers(session: aiohttp.ClientSession, address: str) -> None
 
 def modules(ca_file: Path) -> str:
     """The same body as ours; Debian's own settings for the rest."""
-    body = '{"model":"model-1","stream":true,"messages":[{"role":"user","content":"the numbers 1 to 64"}]}'
+    body = (
+        '{"model":"model-1","stream":true,"messages":[{"role":"user","content":"'
+        + QUESTION
+        + '"}]}'
+    )
     common = f"preferred_ip_protocol: ip4\n      tls_config: {{ca_file: {ca_file}}}"
     return (
         f"modules:\n  http:\n    prober: http\n    http:\n      {common}\n"

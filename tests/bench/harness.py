@@ -1,23 +1,34 @@
-"""What the benchmarks share: a table with its targets, made-up results, and the cost of a process."""
+"""What the benchmarks share: a table with its targets, made-up results, and the cost of a process.
+
+With `WRITE_DOCS=1`, as `make bench` sets it, what a program prints also takes its place in `docs/performance.md`.
+"""
 
 import gc
 import math
 import os
 import platform
 import random
+import re
+import sqlite3
+import ssl
 import statistics
+import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import aiohttp
 
 from monitor.clock import SystemClock
 from monitor.model import Failure, FailureKind, Outcome, Result, RunRecord, Stream, Timings, Usage
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+DOCS = Path(__file__).parents[2] / "docs" / "performance.md"
+HEAD = "|  | measured | of all rounds | target |  |\n|---|---|---|---|---|\n"
 
 
 @dataclass
@@ -25,34 +36,66 @@ class Table:
     """One line for each figure, printed as Markdown: measured, its target, whether it is met."""
 
     title: str
-    rows: list[tuple[str, str, str, str]] = field(default_factory=list)
+    versions: str = ""
+    """Of other programs that were measured."""
+    rows: list[tuple[str, str, str, str, str]] = field(default_factory=list)
 
     def add(
-        self, what: str, measured: float, unit: str = "", *, at_most: float | None = None
+        self,
+        what: str,
+        measured: float | Sequence[float],
+        unit: str = "",
+        *,
+        at_most: float | None = None,
     ) -> None:
+        """Of several rounds the median counts, and the least and most stand beside it."""
+        rounds = [measured] if isinstance(measured, float | int) else measured
+        middle = statistics.median(rounds)
+        spread = f"{number(min(rounds))} to {number(max(rounds))}" if len(rounds) > 1 else ""
         target = "" if at_most is None else f"<= {number(at_most)} {unit}".rstrip()
-        met = "" if at_most is None else "met" if measured <= at_most else "MISSED"
-        self.rows.append((what, f"{number(measured)} {unit}".rstrip(), target, met))
+        met = "" if at_most is None else "met" if middle <= at_most else "MISSED"
+        self.rows.append((what, f"{number(middle)} {unit}".rstrip(), spread, target, met))
+
+    @property
+    def text(self) -> str:
+        rows = "".join(f"| {' | '.join(row)} |\n" for row in self.rows)
+        return f"### {self.title}\n\n{conditions(self.versions)}\n\n{HEAD}{rows}"
 
     def print(self) -> int:
         """The number of targets that were missed."""
-        head = ("", "measured", "target", "")
-        print(f"\n### {self.title}\n\n{conditions()}\n")
-        print("| " + " | ".join(head) + " |\n|---|---|---|---|")
-        for row in self.rows:
-            print("| " + " | ".join(row) + " |", flush=True)
-        return sum(row[3] == "MISSED" for row in self.rows)
+        print(f"\n{self.text}", flush=True)
+        _printed.append(self.text)
+        if os.environ.get("WRITE_DOCS"):
+            program, text = Path(sys.argv[0]).name, "\n".join(_printed)
+            DOCS.write_text(with_block(DOCS.read_text("utf-8"), program, text), "utf-8")
+        return sum(row[-1] == "MISSED" for row in self.rows)
+
+
+_printed: list[str] = []
+"""The tables of this process."""
+
+
+def with_block(page: str, program: str, text: str) -> str:
+    """The page with what a program printed between its two marks."""
+    begin, end = f"<!-- {program} -->\n", f"<!-- end of {program} -->\n"
+    before, found, rest = page.partition(begin)
+    if not found:
+        return page
+    return before + begin + text + end + rest.partition(end)[2]
 
 
 def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def conditions() -> str:
-    load = os.getloadavg()[0]
+def conditions(others: str = "") -> str:
+    openssl = re.sub(r" +\d+ \w+ \d+$", "", ssl.OPENSSL_VERSION)
+    realtime = os.sched_getscheduler(0) in {os.SCHED_FIFO, os.SCHED_RR}
     return (
-        f"Python {platform.python_version()}, {os.cpu_count()} cores, load {load:.1f}, "
-        f"{SystemClock().now():%Y-%m-%d %H:%M} UTC"
+        f"Python {platform.python_version()}, aiohttp {aiohttp.__version__}, {openssl}, SQLite "
+        f"{sqlite3.sqlite_version}{others and ', '}{others}; {os.cpu_count()} cores, "
+        f"load {os.getloadavg()[0]:.1f}{', at real-time priority' * realtime}; "
+        f"{SystemClock().now():%Y-%m-%d %H:%M} UTC."
     )
 
 

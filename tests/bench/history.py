@@ -33,6 +33,8 @@ SELDOM = 12
 DEFAULTS = HistorySettings()
 YEAR = 365
 ROUNDS = 7
+TARGETS, TARGETS_FROM = (3.0, 50.0, 60.0), 1000
+"""Seconds of the load, milliseconds of a page, megabytes; for so many checks."""
 NOW = NOON + timedelta(minutes=30)
 
 
@@ -92,7 +94,8 @@ def page(path: Path, checks: int) -> int:
             loader.small(history)
             loader.load(history)
     wall = time.perf_counter() - began
-    table.add("load at a start, wall", wall, "s", at_most=3)
+    load_s, sixth_ms, memory_mb = TARGETS if checks >= TARGETS_FROM else (None, None, None)
+    table.add("load at a start, wall", wall, "s", at_most=load_s)
     table.add("load at a start, CPU", loading.cpu, "s")
     asked: dict[str, CheckHistory] = {}
 
@@ -104,14 +107,14 @@ def page(path: Path, checks: int) -> int:
             asked[check] = found
 
     table.add("the first page after a start", timed(ask_all) * 1000, "ms of CPU")
-    table.add("memory for it", rss_mb() - before, "MB", at_most=60)
-    best = min(timed(ask_all) for _ in range(ROUNDS))
-    table.add("nothing new", best * 1000, "ms of CPU")
+    table.add("memory for it", rss_mb() - before, "MB", at_most=memory_mb)
+    calm = [timed(ask_all) * 1000 for _ in range(ROUNDS)]
+    table.add("nothing new", calm, "ms of CPU")
     found = []
     for step in range(ROUNDS):
         add_some(history, checks, step)
-        found.append(timed(ask_all))
-    table.add("a sixth of the checks ran", min(found) * 1000, "ms of CPU", at_most=50)
+        found.append(timed(ask_all) * 1000)
+    table.add("a sixth of the checks ran", found, "ms of CPU", at_most=sixth_ms)
     for days in (7, 30, 90):
         since = NOW - timedelta(days=days)
         table.add(

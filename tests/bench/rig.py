@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -64,6 +65,16 @@ def upstream() -> Iterator[Upstream]:
 
 def probe(kind: str, **settings: object) -> ProbeSettings:
     return PROBES[kind].model_validate(settings).named(kind)
+
+
+def versions(*programs: str) -> str:
+    """As they say it themselves; nothing of one that is not installed."""
+    outputs = [
+        subprocess.run([name, "--version"], capture_output=True, text=True, check=True).stdout
+        for name in programs
+        if shutil.which(name)
+    ]
+    return ", ".join(" ".join(output.split()[:3:2]).replace(",", "") for output in outputs)
 
 
 def free_port() -> int:

@@ -15,7 +15,7 @@ PATIENCE_S = 60.0
 
 
 def main() -> int:
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     checks = int(sys.argv[2]) if len(sys.argv) > 2 else 100
     ready, first, all_of_them, cpu = [], [], [], []
     with upstream() as asked:
@@ -26,11 +26,11 @@ def main() -> int:
                 cpu.append(cpu_of(running.pid))
                 all_of_them.append(until(running, "event=run ", checks))
                 running.stop()
-    table = Table(f"Start with {checks:,} checks, the quickest of {rounds} starts")
-    table.add("until the daemon says that it has started", min(ready), "s")
-    table.add("until the first probe has its answer", min(first), "s", at_most=TARGET_S)
-    table.add("CPU until then", min(cpu), "s")
-    table.add("until each check has run (they are spread over 10 s)", min(all_of_them), "s")
+    table = Table(f"Start with {checks:,} checks, {rounds} starts")
+    table.add("until the daemon says that it has started", ready, "s")
+    table.add("until the first probe has its answer", first, "s", at_most=TARGET_S)
+    table.add("CPU until then", cpu, "s")
+    table.add("until each check has run (they are spread over 10 s)", all_of_them, "s")
     return table.print()
 
 
