@@ -29,15 +29,6 @@ class BrokeError(Exception):
     """Hides a broken connection from aiohttp, which would silently send the request again."""
 
 
-async def _no_retry(
-    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-) -> aiohttp.ClientResponse:
-    try:
-        return await handler(request)
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
-        raise BrokeError from exc
-
-
 class NotUpgradedError(Exception):
     """Carries the answer that came where a WebSocket was asked for, which aiohttp would throw away."""
 
@@ -46,10 +37,14 @@ class NotUpgradedError(Exception):
         self.response = response
 
 
-async def _want_upgrade(
+async def _as_it_came(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
-    response = await handler(request)
+    """Return what came of one sending of a request. Raises BrokeError, NotUpgradedError."""
+    try:
+        response = await handler(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
+        raise BrokeError from exc
     if "Sec-WebSocket-Key" in request.headers and response.status != HTTPStatus.SWITCHING_PROTOCOLS:
         raise NotUpgradedError(response)
     return response
@@ -86,7 +81,7 @@ def make_session(
         cookie_jar=aiohttp.DummyCookieJar(),
         response_class=UpgradedResponse,
         auto_decompress=False,
-        middlewares=(_no_retry, _want_upgrade),
+        middlewares=(_as_it_came,),
         max_line_size=_LINE,
         max_field_size=_LINE,
         max_headers=_HEADERS,
