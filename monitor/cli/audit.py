@@ -4,7 +4,6 @@ It wants no configuration and stores nothing. What it asks is announced before a
 """
 
 import asyncio
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,7 +20,7 @@ from monitor.cli.audit_report import WORDS, document, parts
 from monitor.cli.audit_run import Audit, AuditRun, StepResult
 from monitor.cli.console import plain_table, show, show_json, stderr
 from monitor.cli.identity_record import endpoint_at
-from monitor.cli.options import CaFile, check_new_file, option
+from monitor.cli.options import CaFile, Yes, agree_to_spend, check_new_file, key_in, option
 from monitor.clock import SystemClock
 from monitor.diagnosis import DiagnosisSettings
 from monitor.diagnosis.path_diagnosis import PathDiagnosis
@@ -61,11 +60,9 @@ def command(
     with_balance: Annotated[
         bool, typer.Option("--with-balance", help="Put the balance into the JSON document too.")
     ] = False,
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Spend the tokens without asking first.")
-    ] = False,
+    yes: Yes = False,
 ) -> None:
-    """Ask a base URL everything once, and say what works, what does not, and whose fault it is. About 10,000 tokens.
+    """Ask a base URL everything once, and say what works, what does not, and whose fault it is. About 7,500 tokens.
 
     Exit 1 if something is wrong.
     """
@@ -79,8 +76,7 @@ def command(
     console = stderr()
     for part in announcement(endpoint, model, steps):
         console.print(part, highlight=False, soft_wrap=True)
-    if not yes and not _is_agreed():
-        raise typer.Exit(1)
+    agree_to_spend(yes=yes)
 
     def tell(step: StepResult) -> None:
         console.print(Text(progress_line(step)), highlight=False, soft_wrap=True)
@@ -98,22 +94,13 @@ def command(
 def _key(key_env: str) -> Secret:
     """Return the key, from the environment or from a person who types it unseen: never from an argument."""
     if key_env:
-        key = os.environ.get(key_env, "").strip()
-        if not key:
-            raise typer.BadParameter(f"{key_env} is not set", param_hint="'--key-env'")
-        return Secret(key)
+        return key_in(key_env)
     if not sys.stdin.isatty():
         raise MonitorError("name the variable that holds the key: --key-env NAME")
     typed: str = typer.prompt("Key (not shown)", hide_input=True, err=True).strip()
     if not typed:
         raise MonitorError("without a key there is nothing to audit")
     return Secret(typed)
-
-
-def _is_agreed() -> bool:
-    if not sys.stdin.isatty():
-        raise MonitorError("add --yes to spend these tokens")
-    return typer.confirm("Go on?", err=True)
 
 
 def _write(path: Path, text: str) -> None:
@@ -124,7 +111,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def announcement(endpoint: Endpoint, model: str, steps: list[AuditStep]) -> Iterator[object]:
-    """Yield what will be asked, and what it costs at most where every answer is clear."""
+    """Yield what will be asked, and what it costs where every API is spoken and no answer is in doubt."""
     cost = expected(steps)
     table = plain_table("what", "requests", "tokens")
     for step in steps:
@@ -135,9 +122,9 @@ def announcement(endpoint: Endpoint, model: str, steps: list[AuditStep]) -> Iter
         )
     yield table
     yield Text(
-        f"These are asked of {model or 'a model of its list'} at {endpoint.url}: about {cost.questions} requests and"
-        f" {cost.tokens:,} tokens, less where it does not speak every API. An answer in doubt is asked for again,"
-        " twice at most; a model that thinks costs more."
+        f"This is asked of {model or 'a model that it lists'} at {endpoint.url}: about {cost.questions} requests and"
+        f" {cost.tokens:,} tokens, less where it does not speak every API. What an answer leaves in doubt is asked"
+        " again, twice at most; a model that thinks costs more."
     )
 
 

@@ -99,11 +99,15 @@ def expected(steps: Iterable[AuditStep]) -> RunCost:
 
 def likely_model(listed: Iterable[str]) -> str:
     """Return a model that probably converses, one that is probably cheap before the others; empty for none."""
-    names = [name for name in sorted(listed) if not _NO_CONVERSATION.search(name.lower())]
-    return min(names, key=lambda name: not any(word in name.lower() for word in _SMALL), default="")
+    return _cheapest(name for name in listed if not _NO_CONVERSATION.search(name.lower()))
 
 
 def own_model(listed: Iterable[str], word: str) -> str:
     """Return a model with a word in its name, a small one before the others; empty for none."""
-    names = [name for name in sorted(listed) if word in name.lower()]
-    return min(names, key=lambda name: not any(word in name.lower() for word in _SMALL), default="")
+    return _cheapest(name for name in listed if word in name.lower())
+
+
+def _cheapest(names: Iterable[str]) -> str:
+    """Return the first name that says that its model is small, else the first of all; empty for none."""
+    is_large = {name: not any(word in name.lower() for word in _SMALL) for name in names}
+    return min(sorted(is_large), key=is_large.__getitem__, default="")

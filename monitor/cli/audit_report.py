@@ -160,7 +160,7 @@ def document(audit: Audit, *, with_balance: bool) -> dict[str, Any]:
             "answered": list(audit.answered),
         },
         "tokens": audit.tokens,
-        "uncounted_answers": audit.uncounted,
+        "uncounted_runs": audit.uncounted,
         "steps": [_step_document(step, with_balance=with_balance) for step in audit.steps],
         "identity": _words_document(audit.words) if audit.words else None,
     }

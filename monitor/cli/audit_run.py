@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from difflib import get_close_matches
 from enum import StrEnum
 from random import Random, SystemRandom
 
+from monitor.cli import identity_compare
 from monitor.cli.audit_plan import FIRST, AuditStep, likely_model, own_model
 from monitor.cli.identity_record import questions, record
 from monitor.cli.once import MAX_REPEATS, is_suspicion
@@ -27,7 +27,7 @@ from monitor.model import (
 from monitor.model.failure import Group
 from monitor.model.result import DAYS, MOST_EMPTY_WORDS
 from monitor.probes import Attempted, attempt
-from monitor.probes.answer.identity_comparison import IdentityComparison, compare_words
+from monitor.probes.answer.identity_comparison import IdentityComparison
 from monitor.probes.answer.identity_reference import IdentityReference
 from monitor.probes.kinds.balance import BalanceProbe
 from monitor.probes.kinds.chat import ChatShape
@@ -38,8 +38,6 @@ from monitor.probes.probe import Sender
 
 _NOT_THERE = frozenset({404, 405, 501})
 """What servers answer for a call that they do not have."""
-_SEED = 1
-"""Of the permutation test: the same answers give the same figures."""
 
 
 class StepFinding(StrEnum):
@@ -306,8 +304,7 @@ class AuditRun:
         self._tokens += answers.tokens_in + answers.tokens_out
         words = WordsAnswered(answers=answers)
         if self.reference is not None:
-            rng = Random(_SEED)  # noqa: S311  # deals words anew, and nothing secret
-            comparison = compare_words(self.reference.sample, answers.sample, rng)
+            comparison = identity_compare.compared(self.reference, answers.sample)
             words = replace(words, reference=self.reference, comparison=comparison)
         self._words = words
         return StepResult(
@@ -334,7 +331,7 @@ class AuditRun:
         if why:
             self._stopped_by = last.failure
         elif last.step.is_api and not more_apis and not self._spoken:
-            why = self._why_silent()
+            why = f"No API of this base URL answers as {self.model}"
             self._stopped_by = next(step.failure for step in self._results if step.step.is_api)
         return why
 
@@ -350,12 +347,6 @@ class AuditRun:
         row = failure.kind.row
         ends = row.needs_person and not row.is_unoffered and kind not in FIRST
         return row.label if ends else ""
-
-    def _why_silent(self) -> str:
-        """Say that no API answered, and what else might."""
-        near = get_close_matches(self.model, sorted(self._listed), 1)
-        hint = f"; its list names {near[0]}" if near and near[0] != self.model else ""
-        return f"No API of this base URL answers as {self.model}{hint}"
 
 
 _ANSWERED = frozenset({Outcome.UP, Outcome.DEGRADED})

@@ -23,7 +23,6 @@ from monitor.probes.answer.one_word import sample
 from monitor.store import Store
 
 _SEED = 1
-"""Of the permutation test: who compares the same answers gets the same figures."""
 
 
 def command(
@@ -39,14 +38,13 @@ def command(
 ) -> None:
     """Say how far answers are from a reference. Exit 1 where chance does not explain it."""
     known = read(reference)
-    if Path(other).is_file():
+    if Path(other).suffix or Path(other).is_file():  # no id has a dot
         name, answers = other, read(Path(other)).sample
     else:
         loaded = load(path, secrets=Secrets.NONE)
         name = one_check(loaded, other.strip("/")).key
         answers = sample(words_of(loaded, name).recent)
-    rng = Random(_SEED)  # noqa: S311  # deals words anew, and nothing secret
-    comparison = compare_words(known.sample, answers, rng)
+    comparison = compared(known, answers)
     if as_json:
         show_json(document(known, name, comparison))
     else:
@@ -62,6 +60,12 @@ def read(path: Path) -> IdentityReference:
         raise MonitorError(f"{path} cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise MonitorError(f"{path} {error}") from None
+
+
+def compared(known: IdentityReference, answers: Sample) -> IdentityComparison:
+    """Compare answers with a reference; the same answers always give the same figures."""
+    rng = Random(_SEED)  # noqa: S311  # deals words anew, and nothing secret
+    return compare_words(known.sample, answers, rng)
 
 
 def words_of(config: Config, check: str) -> WordHistory:
@@ -82,7 +86,7 @@ def heading(known: IdentityReference, path: Path, name: str) -> Text:
 
 
 def table(comparison: IdentityComparison) -> Any:
-    rows = plain_table("cell", "words", "against", "bits", "commonest", "against")
+    rows = plain_table("cell", "words", "against", "bits", "commonest", "commonest against")
     for cell in comparison.cells:
         left, right = cell.commonest
         sizes = str(len(cell.left)), str(len(cell.right))
@@ -92,8 +96,9 @@ def table(comparison: IdentityComparison) -> Any:
 
 def said(comparison: IdentityComparison) -> list[Text]:
     figures = (
-        f"in all {comparison.bits:.2f} bits of 1, of which {comparison.excess:.2f} are more than"
-        f" chance makes; so far apart by chance in {comparison.chance:.2%} of cases"
+        f"In all they are {comparison.bits:.2f} bits apart (0: the same words as often, 1: no word in common),"
+        f" {comparison.excess:.2f} more than chance makes. Answers of one model are so far apart in"
+        f" {comparison.chance:.2%} of cases."
     )
     return [*([Text(figures)] if comparison.cells else []), Text(comparison.verdict)]
 

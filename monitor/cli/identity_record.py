@@ -5,8 +5,6 @@ Where somebody knows which model answers, as at its maker's own API, the answers
 
 import asyncio
 import json
-import os
-import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -20,7 +18,7 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from monitor.cli.console import progress, say
-from monitor.cli.options import CaFile, check_new_file
+from monitor.cli.options import CaFile, Yes, agree_to_spend, check_new_file, key_in, option
 from monitor.clock import Clock, SystemClock
 from monitor.config.addresses import BaseUrl
 from monitor.config.service_builder import trouble_with
@@ -49,28 +47,23 @@ def command(
     ],
     key_env: Annotated[
         str,
-        typer.Option(
-            "--key-env",
-            metavar="NAME",
-            help="The variable of the environment that holds the key. Default: no key is sent.",
-            show_default=False,
+        option(
+            "NAME",
+            "The variable of the environment that holds the key. Default: no key is sent.",
         ),
     ] = "",
     answers: Annotated[
         int, typer.Option("--answers", metavar="N", min=48, max=2000, help="How many to ask for.")
     ] = USUAL,
     ca_file: CaFile = None,
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Spend the tokens without asking first.")
-    ] = False,
+    yes: Yes = False,
 ) -> None:
     """Ask a model for one-word answers and keep them as a reference. Costs about 35 tokens an answer."""
-    endpoint = endpoint_at(url, _key(key_env), ca_file)
+    endpoint = endpoint_at(url, key_in(key_env) if key_env else None, ca_file)
     check_new_file(output)
     asked = questions(answers, SystemRandom())
     say(announcement(endpoint, model, len(asked)))
-    if not yes and not _is_agreed():
-        raise typer.Exit(1)
+    agree_to_spend(yes=yes)
     with progress("asking", len(asked)) as advance:
         reference = asyncio.run(record(endpoint, model, asked, SystemClock(), lambda: advance(1)))
     text = json.dumps(reference_document(reference), ensure_ascii=False, indent=1)
@@ -98,19 +91,6 @@ def announcement(endpoint: Endpoint, model: str, count: int) -> str:
     return (
         f"{count} questions for one word to {model} at {_host(endpoint)}, about {tokens:,} tokens"
     )
-
-
-def _is_agreed() -> bool:
-    if not sys.stdin.isatty():
-        raise MonitorError("add --yes to spend these tokens")
-    return typer.confirm("Go on?")
-
-
-def _key(key_env: str) -> Secret | None:
-    key = os.environ.get(key_env, "").strip() if key_env else ""
-    if key_env and not key:
-        raise typer.BadParameter(f"{key_env} is not set", param_hint="'--key-env'")
-    return Secret(key) if key else None
 
 
 def endpoint_at(url: str, key: Secret | None, ca_file: Path | None = None) -> Endpoint:

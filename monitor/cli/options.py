@@ -1,6 +1,7 @@
 """Options and arguments that several commands share: what they name, and how they read the configuration."""
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from difflib import get_close_matches
@@ -14,7 +15,7 @@ from monitor import config, logs
 from monitor.cli.time_range import TimeArgument, parse_time
 from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
-from monitor.model import Check, MonitorError, Redactor
+from monitor.model import Check, MonitorError, Redactor, Secret
 
 T = TypeVar("T", bound=StrEnum)
 
@@ -72,6 +73,7 @@ Since = Annotated[
 ]
 Until = Annotated[TimeArgument | None, option("WHEN", "Default: now.", parser=time_argument)]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document instead of a table.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Spend the tokens without asking first.")]
 
 
 def load(
@@ -138,6 +140,24 @@ def check_new_file(path: Path) -> None:
         raise MonitorError(f"{path} is there already; choose another name")
     if not path.absolute().parent.is_dir():
         raise MonitorError(f"there is no folder {path.absolute().parent}")
+
+
+def key_in(name: str) -> Secret:
+    """Return the key that a variable of the environment holds. Raises BadParameter where it is not set."""
+    key = os.environ.get(name, "").strip()
+    if not key:
+        raise typer.BadParameter(f"{name} is not set", param_hint="'--key-env'")
+    return Secret(key)
+
+
+def agree_to_spend(*, yes: bool) -> None:
+    """Ask whether to spend what was announced, unless `--yes` says so. Ends the command with 1 for a no."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise MonitorError("add --yes to spend these tokens")
+    if not typer.confirm("Go on?", err=True):
+        raise typer.Exit(1)
 
 
 SYSTEM_CONFIG = Path("/etc/monitor/monitor.toml")

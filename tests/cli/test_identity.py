@@ -113,7 +113,7 @@ async def test_answers_are_as_far_apart_for_everybody_who_compares_the_files(
     (tmp_path / "copy").write_bytes((tmp_path / "one").read_bytes())
     same = await identity("compare", "one", "copy", cwd=tmp_path)
     assert (same.returncode, same.stderr) == (0, "")
-    assert same.stdout.splitlines()[-1].startswith("No difference that chance does not explain.")
+    assert same.stdout.splitlines()[-1].startswith("They differ no more than chance explains.")
 
     document = json.loads((tmp_path / "one").read_text())
     for cell, words in sample(drawn("claude-sonnet-4.5", 144, 4)).items():
@@ -198,6 +198,8 @@ async def test_a_check_is_shown_and_compared_with_a_reference(
     apart = await identity("compare", "mini.json", CHECK, cwd=tmp_path)
     assert apart.returncode == 1
     assert f"against {CHECK}" in apart.stdout
+    missing = await identity("compare", "mini.json", "mimi.json", cwd=tmp_path)
+    assert missing.stderr == "mimi.json cannot be read: No such file or directory\n"
     other = await identity("compare", "mini.json", "s/e/models", cwd=tmp_path)
     assert other.stderr == "s/e/models is no check of kind identity, want one\n"
     assert (await identity("compare", "monitor.toml", CHECK, cwd=tmp_path)).stderr == (

@@ -62,8 +62,8 @@ class IdentityComparison:
             )
         if not self.differs:
             return (
-                "No difference that chance does not explain. That proves nothing: a model that is mixed"
-                " into a fifth of the answers is not seen."
+                "They differ no more than chance explains. That does not prove that one model answers:"
+                " another that is mixed into a fifth of the answers is not seen."
             )
         if self.excess >= OTHER_MODEL_BITS:
             return "The answers differ as much as between two models."

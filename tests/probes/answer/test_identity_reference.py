@@ -100,8 +100,8 @@ def compared(left: IdentityReference, right: IdentityReference) -> IdentityCompa
 def test_the_same_model_is_not_apart_and_that_is_called_no_proof() -> None:
     comparison = compared(of("gpt-4o", 144, 1), of("gpt-4o", 96, 2))
     assert not comparison.differs
-    assert comparison.verdict.startswith("No difference that chance does not explain.")
-    assert "proves nothing" in comparison.verdict
+    assert comparison.verdict.startswith("They differ no more than chance explains.")
+    assert "does not prove that one model answers" in comparison.verdict
     assert [cell.cell for cell in comparison.cells] == sorted(CELLS)
 
 
