@@ -57,8 +57,10 @@ class HtmlFiles:
         here = f"incidents/{incident.id}/"
         name = self._name(here)
 
+        state = None if incident.closed else incident.state  # nothing is drawn of what is over
+
         def make() -> bytes:
-            return self._html("incident.html", here, incident=incident)
+            return self._html("incident.html", here, incident=incident, shared_state=state)
 
         states = [endpoint.state for _, endpoint in self.page.affected(incident)]
         return name, self.cache.file(name, self.page, (self._common, incident, states), make)
@@ -68,7 +70,7 @@ class HtmlFiles:
         name = self._name(here)
 
         def make() -> bytes:
-            return self._html("endpoint.html", here, endpoint=endpoint)
+            return self._html("endpoint.html", here, endpoint=endpoint, shared_state=endpoint.state)
 
         news = (
             self._common,
@@ -86,7 +88,10 @@ class HtmlFiles:
         name = self._name(here)
         news = self._common, endpoint.latest, self._updates(endpoint.path)
         return name, self.cache.file(
-            name, self.page, news, lambda: self._html("retired.html", here, endpoint=endpoint)
+            name,
+            self.page,
+            news,
+            lambda: self._html("retired.html", here, endpoint=endpoint, shared_state=None),
         )
 
     def _updates(self, path: str) -> object:
@@ -127,7 +132,8 @@ class HtmlFiles:
             "root": up if root is None else root,
             "base": (f"{up}../" if self.page.path else up) if base is None else base,
         }
-        values = {"page": self.page, **values, **more}
+        page: PageView = more.get("page", self.page)
+        values = {"page": page, "shared_state": page.state, **values, **more}
         return self.template(
             template, pages=self.all, assets=self.assets, here=here, **values
         ).encode()

@@ -55,6 +55,8 @@ class Renderer:
             pages = HtmlFiles(_Templates(env), view, assets, all_pages, self._cache)
             files |= pages.below()
             files |= pages.home()
+        if page.url:
+            files |= {f"card-{state.value}.png": self._card(state) for state in State}
         if page.shows_reports:
             files |= dict([self.report_style])
         return _search_engine_files(page, files) | files
@@ -93,6 +95,10 @@ class Renderer:
 
     def _png(self, name: str) -> bytes:
         return (self._folder / "favicon" / name).read_bytes()
+
+    def _card(self, state: State) -> bytes:
+        """Return the picture that a shared link shows: PNG, as SVG is drawn by nobody there."""
+        return (self._folder / "card" / f"{state.value}.png").read_bytes()
 
     def _environment(self, language: Language) -> Environment:
         if language.code not in self._env:

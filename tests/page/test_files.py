@@ -79,6 +79,59 @@ def test_the_icon_shows_the_state_in_both_of_its_forms(
         )
 
 
+@pytest.mark.parametrize(
+    ("world", "name", "title", "description", "state"),
+    [
+        (
+            "mock",
+            "index.html",
+            "OhMyGPT status: The service is up. ",
+            "Requests succeed through 4 of 6",
+            "partial_outage",
+        ),
+        ("mock", "zh-CN/index.html", "OhMyGPT status: ", "", "partial_outage"),
+        (
+            "mock",
+            "incidents/9/index.html",
+            "Direct to the US origin: DNS pollution suspected",
+            "",
+            "major_outage",
+        ),
+        (
+            "mock",
+            "endpoints/ohmygpt/proxy-1/index.html",
+            "Premium reverse proxy 1 · OhMyGPT",
+            "Premium reverse proxy 1: state",
+            "operational",
+        ),
+        ("places", "from/cn/index.html", "OhMyGPT status: ", "", "partial_outage"),
+        ("stopped", "index.html", "OhMyGPT status: ", "", "unknown"),
+    ],
+)
+def test_a_shared_link_says_what_its_page_is_about_with_a_picture_of_that_state(
+    renderer: Renderer, world: str, name: str, title: str, description: str, state: str
+) -> None:
+    pages = files(renderer, world)
+    said = dict(re.findall(r'<meta property="og:(\S+)" content="([^"]*)">', pages[name].decode()))
+    assert said["title"].startswith(title)
+    assert said["description"].startswith(description or "")
+    assert said["description"]
+    image = f"card-{state}.png"
+    assert said["image"] == f"https://status.example/{image}"
+    picture = pages[image]
+    size = int.from_bytes(picture[16:20]), int.from_bytes(picture[20:24])
+    assert (picture[:4], size) == (b"\x89PNG", (1200, 630))
+    assert len(picture) < 20_000
+    assert said["image:alt"]
+
+
+def test_a_link_to_what_is_over_has_no_picture_of_a_state(renderer: Renderer) -> None:
+    pages = files(renderer, "retired")
+    for name in ("incidents/6/index.html", "endpoints/ohmygpt/us-direct/index.html"):
+        assert "og:description" in pages[name].decode()
+        assert "og:image" not in pages[name].decode()
+
+
 def gzipped(content: bytes) -> int:
     return len(gzip.compress(content))
 
@@ -212,12 +265,14 @@ def test_every_file_for_programs_is_documented(renderer: Renderer) -> None:
             re.sub(r"^(badge)/\w+\.", r"\1/SERVICE.", name),
         )
         for name in files(renderer, "mixed")
-        if not name.endswith((".html", ".css", ".js")) and not name.startswith("favicon")
+        if not name.endswith((".html", ".css", ".js")) and not name.startswith(("favicon", "card-"))
     }
     published = {re.sub(r"^api/v2/.*", "api/v2/*.json", name) for name in published}
     of_places = {name for name in named if "VANTAGE" in name}
     assert published == {
-        name for name in named - of_places if "favicon" not in name and not name.endswith(".html")
+        name
+        for name in named - of_places
+        if not name.startswith(("favicon", "card-")) and not name.endswith(".html")
     }
     there = files(renderer, "places")
     for vantage in ("fra", "cn", "laptop"):
