@@ -22,8 +22,6 @@ from typer.core import TyperCommand, TyperGroup
 
 from monitor import __version__
 from monitor.cli import stdio
-from monitor.model.errors import ConfigError, MonitorError
-from monitor.model.secret import printable
 
 EX_SOFTWARE = 70
 EX_CONFIG = 78
@@ -157,19 +155,26 @@ def main() -> None:
 def _run() -> None:
     try:
         command_line()()
-    except ConfigError as error:
-        sys.stderr.write(printable(f"{error.report}\n"))
-        sys.exit(EX_CONFIG)
-    except MonitorError as error:
-        sys.stderr.write(printable(f"{error}\n"))
-        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
-        if Debug.on:
+        text, code = _told(error)
+        if code == EX_SOFTWARE and Debug.on:
             raise
-        sys.stderr.write(f"{_internal_error(error)}\n")
-        sys.exit(EX_SOFTWARE)
+        sys.stderr.write(f"{text}\n")
+        sys.exit(code)
+
+
+def _told(error: Exception) -> tuple[str, int]:
+    """Return what a person reads of an error, and the exit code."""
+    from monitor.model.errors import ConfigError, MonitorError  # noqa: PLC0415  # half of a start
+    from monitor.model.secret import printable  # noqa: PLC0415  # with the former
+
+    if isinstance(error, ConfigError):
+        return printable(error.report), EX_CONFIG
+    if isinstance(error, MonitorError):
+        return printable(str(error)), 1
+    return _internal_error(error), EX_SOFTWARE
 
 
 def _internal_error(error: Exception) -> str:
