@@ -1,4 +1,4 @@
-"""`monitor history`: show one check, or what changed at a service, over a range of time."""
+"""`monitor history`: show one check, or changes of a service."""
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
