@@ -1,4 +1,4 @@
-"""`monitor mcp`: answer an assistant's questions over stdio.
+"""`monitor mcp`: answer an assistant's questions on stdio.
 
 The only file that knows the SDK of the Model Context Protocol, which is an extra.
 """
