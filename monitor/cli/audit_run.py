@@ -38,6 +38,8 @@ from monitor.probes.probe import Sender
 
 _NOT_THERE = frozenset({404, 405, 501})
 """What servers answer for a call that they do not have."""
+_NOT_TOLD = frozenset({FailureKind.CACHE_UNREPORTED})
+"""What a server does not say: whether it is good cannot be known."""
 
 
 class StepFinding(StrEnum):
@@ -252,7 +254,7 @@ class AuditRun:
         self._listed = self._listed or attempted.habit.listed
         attempted = with_listed(check, attempted, [Habit(listed=self._listed)])
         result = attempted.result
-        finding = self._finding(step, result)
+        finding = self._finding(step, attempted)
         if step.is_api and finding is not StepFinding.NOT_OFFERED and result.outcome in _ANSWERED:
             self._spoken.append(step.probe.kind)
         note = attempted.evidence.note if attempted.evidence else ""
@@ -278,19 +280,22 @@ class AuditRun:
             self._tokens += (usage.tokens_in or 0) + (usage.tokens_out or 0)
         return attempted
 
-    def _finding(self, step: AuditStep, result: Result) -> StepFinding:
+    def _finding(self, step: AuditStep, attempted: Attempted) -> StepFinding:
+        result = attempted.result
         failure = result.failure
         if failure is None:
             is_unread = isinstance(step.probe, BalanceProbe) and result.balance is None
-            if step.probe.compares_peers:
-                return StepFinding.DESCRIBED  # it judges by what it saw before, which is nothing
+            if step.probe.compares_peers:  # it judges by what it saw before, which is nothing
+                is_counted = any(attempted.habit.tokens.recent)
+                return StepFinding.DESCRIBED if is_counted else StepFinding.UNKNOWN
             return StepFinding.NOT_OFFERED if is_unread else StepFinding.WORKS
         row = failure.kind.row
         if step.probe.kind == FIRST[0] and row.shows_reached and failure.outcome is Outcome.DOWN:
             return StepFinding.WORKS  # any answer of an HTTP server says that it is reached
         if step.probe.kind != FIRST[0] and is_not_offered(result, step, beside=self._spoken):
             return StepFinding.NOT_OFFERED
-        return StepFinding.UNKNOWN if failure.outcome is Outcome.UNKNOWN else StepFinding.BROKEN
+        is_unknown = failure.outcome is Outcome.UNKNOWN or failure.kind in _NOT_TOLD
+        return StepFinding.UNKNOWN if is_unknown else StepFinding.BROKEN
 
     async def _ask_for_words(self, step: AuditStep) -> StepResult:
         asked = questions(step.count, self.rng)
@@ -354,7 +359,9 @@ _ANSWERED = frozenset({Outcome.UP, Outcome.DEGRADED})
 
 def _finding_of_words(words: WordsAnswered) -> StepFinding:
     compared = words.comparison
-    if compared is None or not compared.is_enough or words.is_too_empty:
+    if words.is_too_empty or (compared is not None and not compared.is_enough):
+        return StepFinding.UNKNOWN
+    if compared is None:
         return StepFinding.DESCRIBED
     return StepFinding.BROKEN if compared.differs else StepFinding.WORKS
 

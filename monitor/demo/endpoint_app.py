@@ -64,7 +64,7 @@ class EndpointApp:
         app.router.add_get("/", self._home)
         app.router.add_get("/v1/models", self._models)
         app.router.add_get("/v1/realtime", self._realtime)
-        app.router.add_get("/api/usage/token", self._token_usage)
+        app.router.add_get("/api/usage/token/", self._token_usage)
         app.router.add_get("/api/pricing", self._pricing)
         for path, handler in (
             ("/v1/chat/completions", self._chat),

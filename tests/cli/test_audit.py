@@ -279,7 +279,35 @@ async def test_answers_are_compared_with_a_reference_where_there_is_one(relay: R
     told = document(other, with_balance=False)["identity"]
     assert told["comparison"]["differs"] is True
     few = await audited(relay.url, reference=recorded("claude-sonnet-4.5"))
-    assert findings(few)["identity"] is StepFinding.DESCRIBED
+    assert findings(few)["identity"] is StepFinding.UNKNOWN
+    assert "Could not be judged: identity." in headline(few)
+
+
+async def silent(request: web.Request) -> web.StreamResponse:
+    """Answer without a count of tokens; one word of three is missing."""
+    if request.path.endswith("/models"):
+        return web.json_response({"object": "list", "data": [{"id": MINI}]})
+    if not request.path.endswith("/chat/completions"):
+        return web.json_response({"error": {"message": "no"}}, status=404)
+    asked = (await request.json())["messages"][-1]["content"]
+    text = "" if "colour" in asked or "city" in asked else "blue"
+    choice = {"index": 0, "message": {"content": text}, "finish_reason": "stop"}
+    answer = {"id": "x", "object": "chat.completion", "model": MINI, "choices": [choice]}
+    return web.json_response(answer)
+
+
+async def test_what_a_base_url_does_not_tell_is_not_judged_and_never_called_wrong() -> None:
+    app = web.Application()
+    app.router.add_route("*", "/{rest:.*}", silent)
+    async with listening(app) as url:
+        audit = await audited(
+            url, only=("models", "chat", "cache", "identity", "tokenizer"), words=24
+        )
+    found = findings(audit)
+    asked = ("cache (chat)", "identity", "tokenizer (chat)")
+    assert [found[name] for name in asked] == [StepFinding.UNKNOWN] * 3
+    assert set(wrong(audit)) == {"chat"}
+    assert headline(audit).endswith(f"Could not be judged: {', '.join(asked)}.")
 
 
 async def test_the_document_tells_of_the_account_only_where_that_is_wanted(relay: Relay) -> None:

@@ -35,6 +35,8 @@ _QUOTA_PER_USD = 500_000
 """New-api counts in units of which a dollar has so many, unless its operator has changed that."""
 _KEPT_EVERY, _KEPT_FOR = timedelta(hours=6), timedelta(days=8)
 _MOST_MONEY = 1e12
+_REFUSED = frozenset({401, 403})
+"""What a panel answers at a path of its own, which wants a login: it says nothing of a key that other paths take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,13 @@ class BalanceForm:
     name: str
     paths: tuple[str, ...]
     read: Callable[[list[JsonObject]], Balance | None]
+    dollars_at: str = ""
+    """The host whose accounts are in US dollars, where an answer names no currency."""
+
+    def in_its_currency(self, balance: Balance, url: str) -> Balance:
+        """Return the balance in the currency of the host that answered."""
+        is_abroad = self.dollars_at != "" and urlsplit(url).hostname == self.dollars_at
+        return replace(balance, currency="USD") if is_abroad else balance
 
 
 def _amount(value: Any) -> float | None:
@@ -94,10 +103,11 @@ def _siliconflow(answers: list[JsonObject]) -> Balance | None:
 
 
 def _openrouter_key(answers: list[JsonObject]) -> Balance | None:
+    """Read what is left of a key's limit; None for a limit that begins anew each day, week or month: it is no balance."""
     data = as_object(answers[0].get("data"))
     left = data.get("limit_remaining", "")
     amount = _amount(left)
-    if amount is None and left is not None:
+    if (amount is None and left is not None) or as_text(data.get("limit_reset")):
         return None
     return Balance(amount=amount, currency="USD", of_key=True)
 
@@ -114,12 +124,15 @@ def _console(answers: list[JsonObject]) -> Balance | None:
 
 
 def _usage(answers: list[JsonObject]) -> Balance | None:
-    amount = _amount(answers[0].get("balance"))
-    if amount is None:
-        amount = _amount(answers[0].get("remaining"))
-    if amount is None:
+    """Read the account's balance or the key's quota; None for a subscription: its limits begin anew, and -1 is none."""
+    answer = answers[0]
+    amount, currency = _amount(answer.get("balance")), _currency(answer.get("unit"))
+    if amount is not None:
+        return Balance(amount=amount, currency=currency)
+    left = _amount(answer.get("remaining"))
+    if left is None or answer.get("mode") != "quota_limited":
         return None
-    return Balance(amount=amount, currency=_currency(answers[0].get("unit")))
+    return Balance(amount=left, currency=currency, of_key=True)
 
 
 def _currency(value: Any) -> str:
@@ -129,16 +142,20 @@ def _currency(value: Any) -> str:
 
 FORMS: tuple[BalanceForm, ...] = (
     BalanceForm("deepseek", ("/user/balance",), _deepseek),
-    BalanceForm("moonshot", ("/v1/users/me/balance",), _moonshot),
-    BalanceForm("siliconflow", ("/v1/user/info",), _siliconflow),
+    BalanceForm("moonshot", ("/v1/users/me/balance",), _moonshot, "api.moonshot.ai"),
+    BalanceForm("siliconflow", ("/v1/user/info",), _siliconflow, "api.siliconflow.com"),
     BalanceForm("openrouter-key", ("/api/v1/key",), _openrouter_key),
     BalanceForm("sub2api", ("/v1/usage",), _usage),
+    BalanceForm("new-api", ("/api/usage/token/",), _token_usage),
     BalanceForm("new-api", ("/api/usage/token",), _token_usage),
     BalanceForm(
         "one-api", ("/v1/dashboard/billing/subscription", "/v1/dashboard/billing/usage"), _billing
     ),
 )
-"""Tried in this order: those that tell of the account come before those that tell of a key alone."""
+"""Tried in this order: those that tell of the account come before those that tell of a key alone.
+
+New-api redirects its documented path to the one with a slash; its relatives do it the other way round.
+"""
 OF_A_CONSOLE: tuple[BalanceForm, ...] = (
     BalanceForm("openrouter-credits", ("/api/v1/credits",), _credits),
     BalanceForm("new-api-account", ("/api/user/self",), _console),
@@ -169,17 +186,22 @@ class BalanceProbe(ProbeSettings):
         forms = [form for form in kept if form.name == known] or list(
             dict.fromkeys((*kept, *FORMS))
         )
-        exchange: Exchange | None = None
+        refused: list[str] = []
         for form in forms:
             exchange, failure, balance = await self._ask(run, form)
             if failure is not None:
-                return Finding(exchange=exchange, failure=failure, habit=run.habit)
+                refused.append(form.paths[0])
+                is_search = len(forms) > 1 and self.key is None and exchange.status in _REFUSED
+                if not is_search or len(refused) == len(forms):
+                    return Finding(exchange=exchange, failure=failure, habit=run.habit)
             if balance is not None:
+                balance = form.in_its_currency(balance, run.check.endpoint.url)
                 money = with_balance(run.habit.money, form.name, balance, run.now)
                 habit = replace(run.habit.worked(), money=money)
                 return Finding(exchange=exchange, failure=None, habit=habit, balance=money.last())
-        assert exchange is not None
         note = "no balance to be read here, in none of the usual forms"
+        if refused:
+            note += f"; this key is refused at {', '.join(refused)}"
         habit = replace(run.habit, money=replace(run.habit.money, form=""))
         return Finding(exchange=exchange, failure=None, habit=habit, evidence=Evidence(note=note))
 
@@ -199,7 +221,7 @@ class BalanceProbe(ProbeSettings):
     async def _ask(
         self, run: Run, form: BalanceForm
     ) -> tuple[Exchange, Failure | None, Balance | None]:
-        """Ask in one form. A server that refuses us or fails is not asked in another."""
+        """Ask in one form. A server that fails is not asked in another."""
         answers: list[JsonObject] = []
         for path in form.paths:
             exchange = await run.client.send(self._request(run.check.endpoint, path))

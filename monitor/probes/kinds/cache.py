@@ -107,7 +107,7 @@ def judge_cache(
         return judge_mismatch(
             habit,
             lambda times: (
-                f"got no count of cached tokens, no hit {times} times in a row, want a count"
+                f"got no count of cached tokens, no hit told {times} times in a row, want a count"
             ),
             FailureKind.CACHE_UNREPORTED,
         )

@@ -55,7 +55,7 @@ WIRE: dict[str, tuple[dict[str, Any], Balance]] = {
     ),
     "new-api": (
         {
-            "/api/usage/token": {
+            "/api/usage/token/": {
                 "code": True,
                 "data": {
                     "object": "token_usage",
@@ -86,6 +86,7 @@ class Relay:
         self.answers: dict[str, Any] = {}
         self.asked: list[str] = []
         self.status = 200
+        self.refuses: tuple[str, ...] = ()
         self.key = "the-key"
         self.url = ""
 
@@ -94,6 +95,8 @@ class Relay:
         assert request.headers["Authorization"] == f"Bearer {self.key}"
         if self.status != 200:
             return web.json_response({"error": {"message": "no"}}, status=self.status)
+        if request.path.startswith(self.refuses):
+            return web.json_response({"success": False, "message": "no login"}, status=401)
         if request.path in self.answers:
             return web.json_response(self.answers[request.path])
         return web.Response(text="<html>panel</html>", content_type="text/html")
@@ -163,6 +166,56 @@ async def test_a_key_without_a_limit_says_nothing_of_the_account(
     assert finding.balance == Balance(amount=None, currency="USD", of_key=True)
 
 
+async def test_a_panel_that_has_the_path_of_new_api_without_a_slash_is_understood(
+    relay: Relay,
+) -> None:
+    answers, balance = WIRE["new-api"]
+    relay.answers = {"/api/usage/token": answers["/api/usage/token/"]}
+    finding = await ask(relay)
+    assert finding.balance == balance
+    assert (await ask(relay, finding.habit)).balance == balance
+
+
+async def test_what_is_left_of_a_keys_quota_is_not_said_to_be_the_accounts(relay: Relay) -> None:
+    relay.answers = {"/v1/usage": {"mode": "quota_limited", "remaining": 4.5, "unit": "USD"}}
+    finding = await ask(relay)
+    assert finding.balance == Balance(amount=4.5, currency="USD", of_key=True)
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"/v1/usage": {"mode": "unrestricted", "remaining": -1, "unit": "USD", "subscription": {}}},
+        {"/v1/usage": {"mode": "unrestricted", "remaining": 0, "unit": "USD", "subscription": {}}},
+        {"/api/v1/key": {"data": {"limit": 10, "limit_remaining": 2, "limit_reset": "daily"}}},
+    ],
+)
+async def test_an_allowance_that_begins_anew_is_no_balance(
+    relay: Relay, answers: dict[str, Any]
+) -> None:
+    relay.answers = answers
+    finding = await ask(relay)
+    assert (finding.failure, finding.balance) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "currency"),
+    [
+        ("moonshot", "https://api.moonshot.cn/v1", "CNY"),
+        ("moonshot", "https://api.moonshot.ai/v1", "USD"),
+        ("siliconflow", "https://api.siliconflow.cn/v1", "CNY"),
+        ("siliconflow", "https://api.siliconflow.com/v1", "USD"),
+        ("sub2api", "https://api.moonshot.ai/v1", "EUR"),
+    ],
+)
+def test_an_answer_without_a_currency_is_in_that_of_the_host(
+    name: str, url: str, currency: str
+) -> None:
+    form = next(form for form in FORMS if form.name == name)
+    told = Balance(amount=3.0, currency="EUR" if name == "sub2api" else "CNY")
+    assert form.in_its_currency(told, url) == replace(told, currency=currency)
+
+
 async def test_a_limit_that_is_no_number_is_not_taken_for_none(relay: Relay) -> None:
     relay.answers = {"/api/v1/key": {"data": {"limit_remaining": {}}}}
     finding = await ask(relay)
@@ -204,6 +257,34 @@ async def test_a_server_that_fails_has_failed(relay: Relay) -> None:
     finding = await ask(relay)
     assert finding.failure is not None
     assert finding.failure.kind is FailureKind.BAD_GATEWAY
+
+
+async def test_a_panel_that_wants_a_login_at_its_own_paths_does_not_make_the_key_wrong(
+    relay: Relay,
+) -> None:
+    relay.refuses = ("/user/", "/api/usage")
+    relay.answers, balance = WIRE["one-api"]
+    finding = await ask(relay)
+    assert finding.failure is None
+    assert finding.balance == replace(balance, amount=pytest.approx(balance.amount))
+
+    relay.answers = {}
+    finding = await ask(relay)
+    assert (finding.failure, finding.balance) == (None, None)
+    assert finding.evidence.note == (
+        "no balance to be read here, in none of the usual forms; this key is refused at"
+        " /user/balance, /api/usage/token/, /api/usage/token"
+    )
+
+
+@pytest.mark.parametrize("known", ["", "one-api"])
+async def test_a_key_that_is_refused_wherever_it_is_asked_is_refused(
+    relay: Relay, known: str
+) -> None:
+    relay.status = 401
+    finding = await ask(relay, Habit(money=BalanceHistory(form=known)))
+    assert finding.failure is not None
+    assert finding.failure.kind is FailureKind.AUTH_INVALID
 
 
 def spent(*amounts: float, every: timedelta = DAY) -> BalanceHistory:
