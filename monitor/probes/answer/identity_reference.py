@@ -17,7 +17,9 @@ from monitor.probes.answer.one_word import CELLS, SYSTEM_TEXTS
 FORMAT, VERSION = "monitor-identity-reference", 1
 LARGEST = 1_000_000
 """Bytes of a file that is read."""
-_MOST_COUNTED = 100_000
+_MOST_COUNTED, _MOST_TOKENS = 100_000, 10**12
+_MOST_ANSWERS = 5_000
+"""`monitor identity record` asks for 2,000 at most, and to compare many more takes minutes."""
 _LONGEST_WORD = 40
 
 
@@ -99,21 +101,29 @@ def read_reference(data: bytes) -> IdentityReference:
     if document.get("version") != VERSION:
         raise ValueError("was written by another version of monitor; record it anew")
     sampling, tokens = _table(document, "sampling"), _table(document, "tokens")
-    temperature = sampling.get("temperature")
-    is_number = isinstance(temperature, int | float) and not isinstance(temperature, bool)
     names = document.get("answered_as")
-    return IdentityReference(
+    reference = IdentityReference(
         recorded=_moment(document.get("recorded")),
         model=_text(document.get("model")),
         answered_as=tuple(map(_text, names)) if isinstance(names, list) else (),
         host=_text(document.get("host")),
-        temperature=float(temperature) if is_number and temperature is not None else None,
+        temperature=_temperature(sampling.get("temperature")),
         max_tokens=_count(sampling.get("max_tokens")),
         empty=_count(document.get("empty")),
-        tokens_in=_count(tokens.get("in")),
-        tokens_out=_count(tokens.get("out")),
+        tokens_in=_count(tokens.get("in"), _MOST_TOKENS),
+        tokens_out=_count(tokens.get("out"), _MOST_TOKENS),
         counts=dict(_cells(_table(document, "cells"))),
     )
+    if reference.answers > _MOST_ANSWERS:
+        raise ValueError(f"holds {reference.answers} answers, want at most {_MOST_ANSWERS}")
+    return reference
+
+
+def _temperature(value: Any) -> float | None:
+    """Return 1, at which answers are compared, or None where it is not known."""
+    if value is not None and (isinstance(value, bool) or value != 1):
+        raise ValueError("was recorded at another temperature than 1; record it anew")
+    return None if value is None else 1.0
 
 
 def _cells(cells: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, int]]]:
@@ -143,9 +153,9 @@ def _text(value: Any) -> str:
     return clean_text(value, 200) if isinstance(value, str) else ""
 
 
-def _count(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST_COUNTED:
-        raise ValueError(f"holds a count that is none, want a whole number up to {_MOST_COUNTED}")
+def _count(value: Any, most: int = _MOST_COUNTED) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+        raise ValueError(f"holds a count that is none, want a whole number up to {most}")
     return value
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
@@ -68,6 +69,14 @@ CELL = reference_document(GOOD)["cells"]
         (written(GOOD, recorded=7), "does not say when it was recorded; record it anew"),
         (written(GOOD, sampling=7), "lacks the table `sampling`; record it anew"),
         (written(GOOD, empty=-1), "holds a count that is none, want a whole number up to 100000"),
+        *(
+            (
+                written(GOOD, sampling={"temperature": other, "max_tokens": 16}),
+                "was recorded at another temperature than 1; record it anew",
+            )
+            for other in (0, 0.7, True, "1", float("nan"), 10**400)
+        ),
+        (written(GOOD, empty=5_000), "holds 5060 answers, want at most 5000"),
         (written(GOOD, cells={}), "lacks the table `number`; record it anew"),
         (
             written(GOOD, cells=CELL | {"city": CELL["city"] | {"questions": ["A city?"]}}),
@@ -83,6 +92,12 @@ def test_another_file_is_refused_with_a_sentence(data: bytes, what: str) -> None
     with pytest.raises(ValueError) as caught:  # noqa: PT011  # its words are compared
         read_reference(data)
     assert str(caught.value) == what
+
+
+def test_a_reference_of_many_tokens_or_an_unknown_temperature_is_read_back() -> None:
+    dear = replace(GOOD, tokens_in=2_000_000, temperature=None)
+    read = read_reference(written(dear))
+    assert (read.tokens_in, read.temperature) == (2_000_000, None)
 
 
 def test_of_hostile_words_only_text_is_left() -> None:
