@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field
 from monitor.model import Balance, BalanceHistory, Endpoint, Evidence, Failure, Secret
 from monitor.model.check import names_version
 from monitor.probes.exchange import Exchange, HttpRequest
-from monitor.probes.kinds.api_call import bearer
+from monitor.probes.kinds.api_call import JSON, bearer
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
 from monitor.probes.readers.base import (
     JsonObject,
@@ -206,17 +206,9 @@ class BalanceProbe(ProbeSettings):
         return Finding(exchange=exchange, failure=None, habit=habit, evidence=Evidence(note=note))
 
     def _request(self, endpoint: Endpoint, path: str) -> HttpRequest:
-        own = {f"Bearer {key.reveal()}" for key in self.own_secrets()}
-        key = {"Authorization": own.pop()} if own else bearer(endpoint)
-        headers = {"Accept": "application/json", **key}
-        return HttpRequest(
-            method="GET",
-            url=root_of(endpoint.url) + path,
-            headers=headers | {name: value.reveal() for name, value in endpoint.headers},
-            timeout=self.timeout,
-            ca_file=endpoint.ca_file,
-            proxy=endpoint.proxy,
-        )
+        own = self.own_secrets()
+        keyed = replace(endpoint, key=own[0]) if own else endpoint
+        return page_request(keyed, root_of(endpoint.url) + path, self.timeout)
 
     async def _ask(
         self, run: Run, form: BalanceForm
@@ -225,9 +217,7 @@ class BalanceProbe(ProbeSettings):
         answers: list[JsonObject] = []
         for path in form.paths:
             exchange = await run.client.send(self._request(run.check.endpoint, path))
-            failure = judge_transport(exchange) or judge_body_transport(exchange)
-            if failure is None and _is_final(exchange.status or 0):
-                failure = judge_http(exchange, had_key=True)
+            failure = judge_page(exchange)
             answer = read_json(exchange.body)
             if failure is not None or exchange.status != 200 or not isinstance(answer, dict):
                 return exchange, failure, None
@@ -235,8 +225,29 @@ class BalanceProbe(ProbeSettings):
         return exchange, None, form.read(answers)
 
 
-def _is_final(status: int) -> bool:
-    return status >= 500 or status in {401, 402, 403, 429}
+def page_request(
+    endpoint: Endpoint, url: str, timeout: timedelta, max_body: int = 256 * 1024
+) -> HttpRequest:
+    """Build the request for a page that a relay may have beside the API."""
+    own = {name: value.reveal() for name, value in endpoint.headers}
+    return HttpRequest(
+        method="GET",
+        url=url,
+        headers={"Accept": JSON, **bearer(endpoint), **own},
+        timeout=timeout,
+        max_body=max_body,
+        ca_file=endpoint.ca_file,
+        proxy=endpoint.proxy,
+    )
+
+
+def judge_page(exchange: Exchange) -> Failure | None:
+    """Return a failure for a server that refuses us or fails; that it lacks such a page is none."""
+    failure = judge_transport(exchange) or judge_body_transport(exchange)
+    status = exchange.status or 0
+    if failure is None and (status >= 500 or status in {401, 402, 403, 429}):
+        return judge_http(exchange, had_key=True)
+    return failure
 
 
 def root_of(url: str) -> str:

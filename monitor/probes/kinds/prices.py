@@ -22,9 +22,9 @@ from monitor.model import (
     Failure,
     clean_text,
 )
-from monitor.probes.exchange import Exchange, HttpRequest
-from monitor.probes.kinds.api_call import api_url, bearer
-from monitor.probes.kinds.balance import root_of
+from monitor.probes.exchange import Exchange
+from monitor.probes.kinds.api_call import api_url
+from monitor.probes.kinds.balance import judge_page, page_request, root_of
 from monitor.probes.kinds.models import MOST_LISTED, ModelList, read_list, rows_of, some
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
 from monitor.probes.readers.base import (
@@ -34,9 +34,7 @@ from monitor.probes.readers.base import (
     as_written_number,
     objects_in,
 )
-from monitor.probes.verdict.classify import judge_http
 from monitor.probes.verdict.error_body import read_json
-from monitor.probes.verdict.transport import judge_body_transport, judge_transport
 
 _MAX_NAME = 200
 _MAX_ROWS = 20_000
@@ -173,7 +171,9 @@ class PricesProbe(ProbeSettings):
 
     async def run(self, run: Run) -> Finding:
         url = api_url(run.check.endpoint, "/v1/models")
-        exchange = await run.client.send(self._request(run, url, self.timeout))
+        exchange = await run.client.send(
+            page_request(run.check.endpoint, url, self.timeout, _MAX_BODY)
+        )
         answer, failure = _read(exchange, _MAX_LIST_VALUES)
         listed = read_list(answer)
         if failure is not None or not listed.is_whole:
@@ -208,7 +208,7 @@ class PricesProbe(ProbeSettings):
             if left < _WORTH_ASKING:
                 break
             url = root_of(run.check.endpoint.url) + form.path
-            exchange = await run.client.send(self._request(run, url, left))
+            exchange = await run.client.send(page_request(run.check.endpoint, url, left, _MAX_BODY))
             left -= timedelta(milliseconds=exchange.timings.total or 0.0)
             page, failure = _read(exchange, _MAX_VALUES)
             figures = form.read(as_object(page)) if failure is None else {}
@@ -216,27 +216,11 @@ class PricesProbe(ProbeSettings):
                 return form.name, figures
         return known, None
 
-    def _request(self, run: Run, url: str, timeout: timedelta) -> HttpRequest:
-        endpoint = run.check.endpoint
-        headers = {"Accept": "application/json", **bearer(endpoint)}
-        return HttpRequest(
-            method="GET",
-            url=url,
-            headers=headers | {name: value.reveal() for name, value in endpoint.headers},
-            timeout=timeout,
-            max_body=_MAX_BODY,
-            ca_file=endpoint.ca_file,
-            proxy=endpoint.proxy,
-        )
-
 
 def _read(exchange: Exchange, most_values: int) -> tuple[Any, Failure | None]:
     """Return the JSON of an answer; None for one that is none, or a failure for a server that refuses us or fails."""
-    failure = judge_transport(exchange) or judge_body_transport(exchange)
-    status = exchange.status or 0
-    if failure is None and (status >= 500 or status in {401, 402, 403, 429}):
-        failure = judge_http(exchange, had_key=True)
-    if failure is not None or status != 200:
+    failure = judge_page(exchange)
+    if failure is not None or exchange.status != 200:
         return None, failure
     return read_json(exchange.body, most_values), None
 
