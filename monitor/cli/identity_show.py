@@ -11,7 +11,8 @@ from monitor.cli.identity_compare import counted, words_of
 from monitor.cli.options import AsJson, ConfigPath, load, one_check
 from monitor.config import Secrets
 from monitor.model import WordHistory
-from monitor.probes.answer.one_word import BASELINE, CELLS, WINDOW, sample, why_not_judged
+from monitor.model.result import WORDS_OF_BASELINE, WORDS_OF_WINDOW
+from monitor.probes.answer.one_word import CELLS, sample, why_not_judged
 
 
 def command(
@@ -37,8 +38,8 @@ def said(check: str, words: WordHistory) -> list[str]:
     if words.since:
         learned = f"learned by {words.since:%Y-%m-%d}: {len(words.baseline)} words"
     else:
-        learned = f"still learning: {len(words.baseline)} of {BASELINE} words"
-    last = f"last answers: {len(words.recent)} of {2 * WINDOW} that are compared"
+        learned = f"still learning: {len(words.baseline)} of {WORDS_OF_BASELINE} words"
+    last = f"last answers: {len(words.recent)} of {2 * WORDS_OF_WINDOW} that are compared"
     return [line for line in (check, learned, last, why_not_judged(words)) if line]
 
 
@@ -56,9 +57,9 @@ def document(check: str, words: WordHistory) -> dict[str, Any]:
         "check": check,
         "learned_at": iso_time(words.since) if words.since else None,
         "words_of_baseline": len(words.baseline),
-        "words_of_baseline_wanted": BASELINE,
+        "words_of_baseline_wanted": WORDS_OF_BASELINE,
         "last_answers": len(words.recent),
-        "last_answers_wanted": 2 * WINDOW,
+        "last_answers_wanted": 2 * WORDS_OF_WINDOW,
         "why_not_judged": why_not_judged(words) or None,
         "cells": {
             cell: {

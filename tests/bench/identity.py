@@ -20,7 +20,8 @@ from monitor.demo.faults import SimulatedFault
 from monitor.demo.substitution import other_answers
 from monitor.demo.word_draws import shares
 from monitor.model import WordHistory
-from monitor.probes.answer.one_word import BASELINE, CELLS, WINDOW, judge_words
+from monitor.model.result import WORDS_OF_BASELINE, WORDS_OF_WINDOW
+from monitor.probes.answer.one_word import CELLS, judge_words
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "probes"))
 from drawn_words import drawn  # beside the tests of the probe
@@ -70,13 +71,14 @@ def honest() -> tuple[tuple[str, str], ...]:
 
 
 def substituted(model: str, other: str, rng: Random) -> bool:
-    recent = drawn(other, 2 * WINDOW, rng.getrandbits(32))
+    recent = drawn(other, 2 * WORDS_OF_WINDOW, rng.getrandbits(32))
     return against_past(model, recent, rng)
 
 
 def beside_another(model: str, other: str, rng: Random) -> bool:
     mine, theirs = (
-        WordHistory(recent=drawn(each, 2 * WINDOW, rng.getrandbits(32))) for each in (other, model)
+        WordHistory(recent=drawn(each, 2 * WORDS_OF_WINDOW, rng.getrandbits(32)))
+        for each in (other, model)
     )
     return judge_words(mine, [("the other", theirs)], rng) is not None
 
@@ -85,9 +87,9 @@ def beside_a_substitute(model: str, other: str, rng: Random) -> bool:
     """Both were learned while they were honest."""
     mine, theirs = (
         WordHistory(
-            baseline=drawn(model, BASELINE, rng.getrandbits(32)),
+            baseline=drawn(model, WORDS_OF_BASELINE, rng.getrandbits(32)),
             since=SINCE,
-            recent=drawn(answering, 2 * WINDOW, rng.getrandbits(32)),
+            recent=drawn(answering, 2 * WORDS_OF_WINDOW, rng.getrandbits(32)),
         )
         for answering in (model, other)
     )
@@ -99,13 +101,13 @@ def playing(fault: SimulatedFault) -> Suspected:
         def answering(at: int) -> str:
             return other if other_answers(fault, at * EVERY_S, rng) else model
 
-        return against_past(model, tuple(answers(answering, rng, 2 * WINDOW)), rng)
+        return against_past(model, tuple(answers(answering, rng, 2 * WORDS_OF_WINDOW)), rng)
 
     return suspected
 
 
 def half(model: str, other: str, rng: Random) -> bool:
-    recent = answers(lambda _: other if rng.random() < 0.5 else model, rng, 2 * WINDOW)
+    recent = answers(lambda _: other if rng.random() < 0.5 else model, rng, 2 * WORDS_OF_WINDOW)
     return against_past(model, tuple(recent), rng)
 
 
@@ -119,7 +121,7 @@ def answers(model_at: Callable[[int], str], rng: Random, count: int) -> Iterator
 
 
 def against_past(model: str, recent: tuple[str, ...], rng: Random) -> bool:
-    baseline = drawn(model, BASELINE, rng.getrandbits(32))
+    baseline = drawn(model, WORDS_OF_BASELINE, rng.getrandbits(32))
     words = WordHistory(baseline=baseline, since=SINCE, recent=recent)
     return judge_words(words, [], rng) is not None
 
@@ -128,13 +130,18 @@ def honest_month(model: str, seed: int) -> int:
     """Return in how many runs of a month after its baseline a base URL is suspected, beside another of the same model."""
     rng = Random(f"month {seed}")
     mine, theirs = (
-        (drawn(model, BASELINE, rng.getrandbits(32)), drawn(model, MONTH, rng.getrandbits(32)))
+        (
+            drawn(model, WORDS_OF_BASELINE, rng.getrandbits(32)),
+            drawn(model, MONTH, rng.getrandbits(32)),
+        )
         for _ in range(2)
     )
     seen = 0
-    for end in range(2 * WINDOW, MONTH + 1):
+    for end in range(2 * WORDS_OF_WINDOW, MONTH + 1):
         words, peer = (
-            WordHistory(baseline=baseline, since=SINCE, recent=recent[end - 2 * WINDOW : end])
+            WordHistory(
+                baseline=baseline, since=SINCE, recent=recent[end - 2 * WORDS_OF_WINDOW : end]
+            )
             for baseline, recent in (mine, theirs)
         )
         seen += judge_words(words, [("the other", peer)], rng) is not None

@@ -19,7 +19,7 @@ from monitor.daemon.components import Components, Listeners
 from monitor.demo.api_common import CHAT_MODEL
 from monitor.demo.launcher import Simulation
 from monitor.model import Failure, FailureKind, Incident, Result
-from monitor.probes.answer.one_word import WINDOW
+from monitor.model.result import WORDS_OF_WINDOW
 from monitor.schedule import Due
 
 MONITOR = Path(sys.executable).parent / "monitor"
@@ -159,7 +159,7 @@ async def test_of_two_base_urls_the_one_that_asks_another_model_is_told(
         f'endpoints = {{ honest = "{relay.streaming}", cheap = "{relay.substituting}" }}\n'
         'probes = { identity = { reference = "official.json" }, tokenizer = {}, cache = { pause = "1ms" } }\n'
     )
-    runs = {"identity": 2 * WINDOW + 5, "tokenizer": 3, "cache": 3}
+    runs = {"identity": 2 * WORDS_OF_WINDOW + 5, "tokenizer": 3, "cache": 3}
     last, incidents = await after_runs(tmp_path / "monitor.toml", runs)
 
     assert {key: failure and failure.kind for key, failure in last.items()} == {

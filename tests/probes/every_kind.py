@@ -21,7 +21,7 @@ from token_cast import changed
 
 from monitor.demo.replies import answer
 from monitor.model import FailureKind, Habit, WordHistory
-from monitor.probes.answer.one_word import BASELINE, WINDOW
+from monitor.model.result import WORDS_OF_BASELINE, WORDS_OF_WINDOW
 from monitor.probes.answer.token_counts import counts_of, prompts
 from monitor.probes.wire.resolver import Resolve, system_resolve
 
@@ -36,9 +36,9 @@ USUAL = Habit(
 ONE_MODEL_THEN_ANOTHER = replace(
     USUAL,
     words=WordHistory(
-        baseline=drawn("gpt-4o-mini", BASELINE, 1),
+        baseline=drawn("gpt-4o-mini", WORDS_OF_BASELINE, 1),
         since=dt.datetime(2026, 11, 2, tzinfo=dt.UTC),
-        recent=drawn("gpt-4o", 2 * WINDOW, 2),
+        recent=drawn("gpt-4o", 2 * WORDS_OF_WINDOW, 2),
     ),
 )
 USAGE = {"prompt_tokens": 20, "completion_tokens": 128}

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from monitor.model.result import WORDS_OF_WINDOW
 from monitor.probes.answer.answer_distribution import (
     Sample,
     Shuffler,
@@ -13,7 +14,7 @@ from monitor.probes.answer.answer_distribution import (
     divergence,
     excess,
 )
-from monitor.probes.answer.one_word import OTHER_MODEL_BITS, RARE, SIGNIFICANT, WINDOW
+from monitor.probes.answer.one_word import OTHER_MODEL_BITS, RARE, SIGNIFICANT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ class IdentityComparison:
 
     @property
     def is_enough(self) -> bool:
-        return bool(self.cells) and min(self.left, self.right) >= WINDOW
+        return bool(self.cells) and min(self.left, self.right) >= WORDS_OF_WINDOW
 
     @property
     def differs(self) -> bool:
@@ -54,7 +55,7 @@ class IdentityComparison:
     def verdict(self) -> str:
         """Say it in words that claim no more than was measured."""
         if not self.is_enough:
-            return f"Too few answers to compare: want at least {WINDOW} with a word on each side."
+            return f"Too few answers to compare: want at least {WORDS_OF_WINDOW} with a word on each side."
         if not self.differs and self.chance < RARE:
             return (
                 "They differ more than chance usually explains, and less than proves anything: compare"

@@ -23,13 +23,11 @@ from monitor.probes.answer.answer_distribution import (
 )
 from monitor.probes.answer.challenges import OneWord
 
-BASELINE, WINDOW = WORDS_OF_BASELINE, WORDS_OF_WINDOW
 RARE, SIGNIFICANT = 0.01, 0.001
 """Each of two windows in a row must be further apart than this chance explains, and both together further than the second."""
 OTHER_MODEL_BITS = 0.35
 """The excess beyond which words differ as between two models: 0.23 was measured between two hosts of one
 model, 0.46 between two models (arXiv 2607.10252)."""
-MOST_EMPTY = MOST_EMPTY_WORDS
 _SHOWN = 3
 
 _ENGLISH = "Answer with exactly one word. No punctuation, no explanation."
@@ -102,11 +100,11 @@ def with_answer(words: WordHistory, cell: str, answer: str, now: datetime) -> Wo
     """Return the history after one more answer. Only words of the baseline's time go into the baseline."""
     word = first_word(cell, answer)
     entry = f"{cell} {word}"
-    recent = (*words.recent, entry)[-2 * WINDOW :]
-    if len(words.baseline) >= BASELINE or not word:
+    recent = (*words.recent, entry)[-2 * WORDS_OF_WINDOW :]
+    if len(words.baseline) >= WORDS_OF_BASELINE or not word:
         return replace(words, recent=recent)
     baseline = (*words.baseline, entry)
-    since = now if len(baseline) == BASELINE else None
+    since = now if len(baseline) == WORDS_OF_BASELINE else None
     return WordHistory(baseline=baseline, since=since, recent=() if since else recent)
 
 
@@ -162,8 +160,8 @@ def _is_unlike(
 
 def why_not_judged(words: WordHistory) -> str:
     """Say why nothing is judged although there are enough answers; empty where all is well."""
-    empty = _share_empty(words.recent[-WINDOW:])
-    if len(words.recent) < WINDOW or empty <= MOST_EMPTY:
+    empty = _share_empty(words.recent[-WORDS_OF_WINDOW:])
+    if len(words.recent) < WORDS_OF_WINDOW or empty <= MOST_EMPTY_WORDS:
         return ""
     return f"cannot be judged: {empty:.0%} of the answers are empty"
 
@@ -194,10 +192,13 @@ def _suspect(whose: str, before: Sample, now: Sample, rng: Shuffler) -> Failure:
 
 def _windows(words: WordHistory) -> tuple[Sample, Sample] | None:
     """Return the last window and the one before it; None where there are none that can be judged."""
-    if len(words.recent) < 2 * WINDOW:
+    if len(words.recent) < 2 * WORDS_OF_WINDOW:
         return None
-    before, last = words.recent[-2 * WINDOW : -WINDOW], words.recent[-WINDOW:]
-    if max(map(_share_empty, (before, last))) > MOST_EMPTY:
+    before, last = (
+        words.recent[-2 * WORDS_OF_WINDOW : -WORDS_OF_WINDOW],
+        words.recent[-WORDS_OF_WINDOW:],
+    )
+    if max(map(_share_empty, (before, last))) > MOST_EMPTY_WORDS:
         return None
     return sample(last), sample(before)
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from monitor.demo.word_draws import draw, shares
 from monitor.model import FailureKind, WordHistory
+from monitor.model.result import WORDS_OF_BASELINE, WORDS_OF_WINDOW
 from monitor.probes.answer.answer_distribution import (
     chance,
     commonest,
@@ -16,9 +17,7 @@ from monitor.probes.answer.answer_distribution import (
     excess,
 )
 from monitor.probes.answer.one_word import (
-    BASELINE,
     CELLS,
-    WINDOW,
     first_word,
     judge_words,
     next_question,
@@ -95,22 +94,22 @@ def test_a_chance_is_never_zero_and_what_is_alike_is_never_rare(
 
 
 def test_every_cell_is_asked_equally_often() -> None:
-    history = days(WordHistory(), "gpt-4o", BASELINE, Random(1))
+    history = days(WordHistory(), "gpt-4o", WORDS_OF_BASELINE, Random(1))
     counts = {cell: len(words) for cell, words in sample(history.baseline).items()}
     assert set(counts) == set(CELLS)
     assert max(counts.values()) - min(counts.values()) <= 2
 
 
 def test_the_same_model_is_no_news() -> None:
-    history = days(WordHistory(), "gpt-4o", BASELINE + 2 * WINDOW, Random(2))
+    history = days(WordHistory(), "gpt-4o", WORDS_OF_BASELINE + 2 * WORDS_OF_WINDOW, Random(2))
     assert history.since == NOW
     assert judge_words(history, [], Random(3)) is None
 
 
 def test_a_substitute_is_seen_after_two_windows_and_not_after_one() -> None:
-    before = days(WordHistory(), "gpt-4o", BASELINE + 2 * WINDOW, Random(4))
-    after_one = days(before, "qwen3-30b", WINDOW, Random(5))
-    after_two = days(after_one, "qwen3-30b", WINDOW, Random(6))
+    before = days(WordHistory(), "gpt-4o", WORDS_OF_BASELINE + 2 * WORDS_OF_WINDOW, Random(4))
+    after_one = days(before, "qwen3-30b", WORDS_OF_WINDOW, Random(5))
+    after_two = days(after_one, "qwen3-30b", WORDS_OF_WINDOW, Random(6))
 
     assert judge_words(after_one, [], Random(7)) is None
     failure = judge_words(after_two, [], Random(8))
@@ -122,9 +121,10 @@ def test_a_substitute_is_seen_after_two_windows_and_not_after_one() -> None:
 
 def test_the_base_url_that_differs_from_most_others_is_suspect_from_the_first_day_on() -> None:
     honest = [
-        (name, days(WordHistory(), "gpt-4o", 2 * WINDOW, Random(name))) for name in ("a", "b")
+        (name, days(WordHistory(), "gpt-4o", 2 * WORDS_OF_WINDOW, Random(name)))
+        for name in ("a", "b")
     ]
-    other = days(WordHistory(), "claude-sonnet-4.5", 2 * WINDOW, Random(9))
+    other = days(WordHistory(), "claude-sonnet-4.5", 2 * WORDS_OF_WINDOW, Random(9))
 
     failure = judge_words(other, honest, Random(10))
     assert failure is not None
@@ -134,9 +134,9 @@ def test_the_base_url_that_differs_from_most_others_is_suspect_from_the_first_da
 
 
 def test_of_two_base_urls_the_one_that_changed_is_suspect() -> None:
-    before = days(WordHistory(), "gpt-4o", BASELINE, Random(20))
-    steady = days(before, "gpt-4o", 2 * WINDOW, Random(21))
-    changed = days(before, "qwen3-30b", 2 * WINDOW, Random(22))
+    before = days(WordHistory(), "gpt-4o", WORDS_OF_BASELINE, Random(20))
+    steady = days(before, "gpt-4o", 2 * WORDS_OF_WINDOW, Random(21))
+    changed = days(before, "qwen3-30b", 2 * WORDS_OF_WINDOW, Random(22))
 
     failure = judge_words(changed, [("steady", steady)], Random(23))
     assert failure is not None
@@ -147,9 +147,10 @@ def test_of_two_base_urls_the_one_that_changed_is_suspect() -> None:
 def test_of_two_base_urls_the_one_that_is_unlike_the_reference_is_suspect_from_the_first_day_on() -> (
     None
 ):
-    named = ("the reference of 2026-11-01", sample(drawn("gpt-4o", BASELINE, 25)))
+    named = ("the reference of 2026-11-01", sample(drawn("gpt-4o", WORDS_OF_BASELINE, 25)))
     honest, other = (
-        WordHistory(recent=drawn(model, 2 * WINDOW, 26)) for model in ("gpt-4o", "qwen3-30b")
+        WordHistory(recent=drawn(model, 2 * WORDS_OF_WINDOW, 26))
+        for model in ("gpt-4o", "qwen3-30b")
     )
     assert judge_words(honest, [("other", other)], Random(27), named) is None
     failure = judge_words(other, [("honest", honest)], Random(28), named)
@@ -161,8 +162,8 @@ def test_of_two_base_urls_the_one_that_is_unlike_the_reference_is_suspect_from_t
 
 
 def test_what_is_mostly_empty_is_not_judged_and_says_so() -> None:
-    history = days(WordHistory(), "gpt-4o", BASELINE, Random(12))
-    for turn in range(2 * WINDOW):
+    history = days(WordHistory(), "gpt-4o", WORDS_OF_BASELINE, Random(12))
+    for turn in range(2 * WORDS_OF_WINDOW):
         cell = next_question(history, Random(turn)).cell
         history = with_answer(history, cell, "" if turn % 3 == 0 else "z", NOW)
     assert judge_words(history, [], Random(13)) is None
@@ -172,7 +173,7 @@ def test_what_is_mostly_empty_is_not_judged_and_says_so() -> None:
 def test_between_two_models_there_is_more_than_chance() -> None:
     rng = Random(14)
     one, same, other = (
-        sample(days(WordHistory(), model, BASELINE, rng).baseline)
+        sample(days(WordHistory(), model, WORDS_OF_BASELINE, rng).baseline)
         for model in ("gpt-4o", "gpt-4o", "gemini-2.5-flash")
     )
     assert distance(one, same) > 0

@@ -11,7 +11,7 @@ from relay import Answering, Asked, Relay, relaying
 
 from monitor.demo.word_draws import draw
 from monitor.model import FailureKind, Habit, WordHistory
-from monitor.probes.answer.one_word import BASELINE, WINDOW
+from monitor.model.result import WORDS_OF_BASELINE, WORDS_OF_WINDOW
 
 
 def saying(content: str | None = None) -> Answering:
@@ -49,9 +49,9 @@ async def test_one_word_is_asked_for_in_a_sampled_answer_and_kept(relay: Relay) 
 
 async def test_a_substitute_under_the_same_name_is_suspect(relay: Relay) -> None:
     words = WordHistory(
-        baseline=drawn("gpt-4o-mini", BASELINE, 3),
+        baseline=drawn("gpt-4o-mini", WORDS_OF_BASELINE, 3),
         since=datetime(2026, 11, 2, tzinfo=UTC),
-        recent=drawn("deepseek-chat", 2 * WINDOW, 4),
+        recent=drawn("deepseek-chat", 2 * WORDS_OF_WINDOW, 4),
     )
     finding = await relay.ask("identity", Habit(words=words))
 
@@ -61,9 +61,9 @@ async def test_a_substitute_under_the_same_name_is_suspect(relay: Relay) -> None
 
 
 async def test_a_base_url_that_answers_otherwise_than_its_peers_is_suspect(relay: Relay) -> None:
-    mine = Habit(words=WordHistory(recent=drawn("deepseek-chat", 2 * WINDOW, 5)))
+    mine = Habit(words=WordHistory(recent=drawn("deepseek-chat", 2 * WORDS_OF_WINDOW, 5)))
     peers = tuple(
-        (name, Habit(words=WordHistory(recent=drawn("gpt-4o-mini", 2 * WINDOW, seed))))
+        (name, Habit(words=WordHistory(recent=drawn("gpt-4o-mini", 2 * WORDS_OF_WINDOW, seed))))
         for seed, name in enumerate(("Direct", "CDN"), 6)
     )
     finding = await relay.ask("identity", mine, peers=peers)
