@@ -50,7 +50,8 @@ def shareable(audit: Audit) -> Audit:
 def _shareable_step(step: StepResult) -> StepResult:
     result, failure = step.result, step.failure
     safe = failure and replace(failure, message=_public(failure))
-    is_path = failure is not None and failure.kind.row.on_path
+    row = failure.kind.row if failure else None
+    is_path = row is not None and (row.on_path or row.fails_on_connecting)
     return replace(
         step,
         result=result and replace(result, failure=safe, remote_ip=None),

@@ -479,7 +479,11 @@ async def test_a_private_ca_is_trusted_where_it_is_named_and_the_file_to_give_aw
     tmp_path: Path,
 ) -> None:
     authority, context = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    expired = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.issue_cert("127.0.0.1", not_after=datetime(2020, 1, 1, tzinfo=UTC)).configure_cert(
+        expired
+    )
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     arguments = ("--key-env", "KEY", "--yes")
     async with listening(Relay(ENDPOINTS[0]).app, context) as url:
@@ -490,6 +494,12 @@ async def test_a_private_ca_is_trusted_where_it_is_named_and_the_file_to_give_aw
     assert "It cannot be asked: got the server's own certificate alone" in unnamed.stdout
     assert "own network: " in unnamed.stdout
     assert "own network: " not in (tmp_path / "a.html").read_text()
+    async with listening(Relay(ENDPOINTS[0]).app, expired) as url:
+        options = (*arguments, "--ca-file", "ca.pem", "--html", "b.html")
+        done = await command(url, *options, cwd=tmp_path)
+    assert "It cannot be asked: got a certificate outside its dates" in done.stdout
+    assert "own network: " in done.stdout
+    assert "own network: " not in (tmp_path / "b.html").read_text()
 
 
 async def test_an_address_with_a_password_is_refused(tmp_path: Path) -> None:
