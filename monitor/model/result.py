@@ -210,6 +210,8 @@ class BalanceHistory:
     currency: str = "USD"
     of_key: bool = False
     unlimited: bool = False
+    asked_with: str = ""
+    """A short digest of the key: another one may be of another account."""
 
     def last(self) -> Balance:
         """Return the newest balance, and how long it lasts at the rate of these days.
@@ -229,7 +231,7 @@ class BalanceHistory:
         """Return None while less than a day is known, or nothing was spent."""
         days = (self.amounts[-1][0] - self.amounts[0][0]) / timedelta(days=1)
         spent = sum(max(before - after, 0.0) for (_, before), (_, after) in pairwise(self.amounts))
-        return max(amount, 0.0) * days / spent if days >= 1 and spent > 0 else None
+        return max(0.0, amount) * days / spent if days >= 1 and spent > 0 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

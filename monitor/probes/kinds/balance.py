@@ -8,6 +8,7 @@ sub2api's `/v1/usage`.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Annotated, Any, ClassVar, cast
 from urllib.parse import urlsplit, urlunsplit
 
@@ -196,7 +197,8 @@ class BalanceProbe(ProbeSettings):
                     return Finding(exchange=exchange, failure=failure, habit=run.habit)
             if balance is not None:
                 balance = form.in_its_currency(balance, run.check.endpoint.url)
-                money = with_balance(run.habit.money, form.name, balance, run.now)
+                key = self._key_digest(run.check.endpoint)
+                money = with_balance(run.habit.money, form.name, balance, run.now, key)
                 habit = replace(run.habit.worked(), money=money)
                 return Finding(exchange=exchange, failure=None, habit=habit, balance=money.last())
         note = "no balance to be read here, in none of the usual forms"
@@ -204,6 +206,11 @@ class BalanceProbe(ProbeSettings):
             note += f"; this key is refused at {', '.join(refused)}"
         habit = replace(run.habit, money=replace(run.habit.money, form=""))
         return Finding(exchange=exchange, failure=None, habit=habit, evidence=Evidence(note=note))
+
+    def _key_digest(self, endpoint: Endpoint) -> str:
+        """Return what tells keys apart and says nothing of them."""
+        keys = (*self.own_secrets(), *filter(None, [endpoint.key]))
+        return sha256(keys[0].reveal().encode()).hexdigest()[:8] if keys else ""
 
     def _request(self, endpoint: Endpoint, path: str) -> HttpRequest:
         own = self.own_secrets()
@@ -262,19 +269,20 @@ def root_of(url: str) -> str:
 
 
 def with_balance(
-    history: BalanceHistory, form: str, balance: Balance, now: datetime
+    history: BalanceHistory, form: str, balance: Balance, now: datetime, key: str = ""
 ) -> BalanceHistory:
     """Return the history with one more balance: of the last eight days, one for six hours and the newest.
 
-    It begins anew where another thing is told of than before: other money, or a key's and no account's. What
-    lies in the future was noted before the clock was set back.
+    It begins anew where another thing is told of than before: other money, a key's and no account's, or what
+    another key is told; `key` is its digest. What lies in the future was noted before the clock was set back.
     """
     same = (form, balance.currency, balance.of_key) == (
         history.form,
         history.currency,
         history.of_key,
     )
-    if not same or balance.amount is None:
+    is_other_key = history.asked_with not in {"", key}
+    if not same or is_other_key or balance.amount is None:
         history = BalanceHistory(form=form)
     kept = [(at, amount) for at, amount in history.amounts if timedelta() <= now - at <= _KEPT_FOR]
     if len(kept) > 1 and kept[-1][0] - kept[-2][0] < _KEPT_EVERY:
@@ -286,4 +294,5 @@ def with_balance(
         currency=balance.currency,
         of_key=balance.of_key,
         unlimited=balance.amount is None,
+        asked_with=key,
     )

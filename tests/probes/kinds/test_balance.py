@@ -334,6 +334,18 @@ def test_other_money_than_before_is_no_spending() -> None:
     assert with_balance(history, "f", of_key, NOON + 2 * DAY).amounts == ((NOON + 2 * DAY, 12),)
 
 
+async def test_what_another_key_is_told_is_no_spending(relay: Relay) -> None:
+    relay.answers = {"/user/balance": {"balance_infos": [{"total_balance": "1000"}]}}
+    learned = (await ask(relay)).habit
+    relay.answers = {"/user/balance": {"balance_infos": [{"total_balance": "5"}]}}
+    relay.key = "another-key"
+    other = (await ask(relay, learned, key="another-key")).habit.money
+    assert [amount for _, amount in learned.money.amounts] == [1000]
+    assert [amount for _, amount in other.amounts] == [5]
+    assert learned.money.asked_with != other.asked_with
+    assert "key" not in learned.money.asked_with
+
+
 def test_a_balance_from_a_clock_that_ran_ahead_is_forgotten_once_it_is_set_back() -> None:
     ahead = with_balance(spent(10, 8), "f", Balance(amount=7, currency="USD"), NOON + 300 * DAY)
     back = with_balance(ahead, "f", Balance(amount=6, currency="USD"), NOON + 2 * DAY)
