@@ -53,7 +53,7 @@ class StepFinding(StrEnum):
     """The base URL does not have this call, which is no fault."""
     NOT_ASKED = "not_asked"
     DESCRIBED = "described"
-    """What came is told, and judged by nobody."""
+    """What came is shown and not judged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -156,7 +156,7 @@ def _notes(config: Config, lines: list[CostLine], everything: Cost) -> Iterator[
     )
     if everything.unpriced:
         models = ", ".join(f'[price."{model}"]' for model in sorted(everything.unpriced))
-        yield f"? is money that nobody can tell without {models}."
+        yield f"? stands for models without a price: add {models}."
     for service, cost in by(lines, "service").items():
         budget = config.budgets.get(service)
         if budget is None:

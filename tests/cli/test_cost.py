@@ -119,7 +119,7 @@ def test_places_take_turns_and_one_that_does_not_spends_as_much_again() -> None:
 
 def test_an_unknown_price_and_a_budget_that_is_too_small_are_said() -> None:
     told = said(SERVICE.replace("multiplier", 'budget_per_day = "50k tokens"\nmultiplier'))
-    assert '? is money that nobody can tell without [price."m"].' in told
+    assert '? stands for models without a price: add [price."m"].' in told
     assert "budget_per_day of relay: 50,000 tokens is less: paid probes pause" in told
     told = said(SERVICE.replace("multiplier", 'budget_per_day = "1 USD"\nmultiplier') + PRICE)
     assert "budget_per_day of relay: 1.00 USD is enough." in told
