@@ -39,16 +39,20 @@ def command(
     """Say how far answers are from a reference. Exit 1 where chance does not explain it."""
     known = read(reference)
     if Path(other).suffix or Path(other).is_file():  # no id has a dot
-        name, answers = other, read(Path(other)).sample
+        beside = read(Path(other))
+        name, asked, answers = other, f": {beside.model} at {beside.host}", beside.sample
     else:
         loaded = load(path, secrets=Secrets.NONE)
-        name = one_check(loaded, other.strip("/")).key
+        check = one_check(loaded, other.strip("/"))
+        name, asked = check.key, f", which asks for {check.model}"
         answers = sample(words_of(loaded, name).recent)
     comparison = compared(known, answers)
     if as_json:
         show_json(document(known, name, comparison))
     else:
-        show([heading(known, reference, name), "", table(comparison), "", *said(comparison)])
+        show(
+            [heading(known, reference, name + asked), "", table(comparison), "", *said(comparison)]
+        )
     raise typer.Exit(int(comparison.differs))
 
 

@@ -197,7 +197,7 @@ async def test_a_check_is_shown_and_compared_with_a_reference(
 
     apart = await identity("compare", "mini.json", CHECK, cwd=tmp_path)
     assert apart.returncode == 1
-    assert f"against {CHECK}" in apart.stdout
+    assert f"against {CHECK}, which asks for " in apart.stdout
     missing = await identity("compare", "mini.json", "mimi.json", cwd=tmp_path)
     assert missing.stderr == "mimi.json cannot be read: No such file or directory\n"
     other = await identity("compare", "mini.json", "s/e/models", cwd=tmp_path)
@@ -236,7 +236,7 @@ async def test_a_check_with_a_reference_suspects_another_model_before_it_has_lea
             attempted = await run_check(check, client, habit=habit)
         failure = attempted.result.failure
         if failure is not None:
-            assert "the reference of 20" in failure.message
+            assert "the reference of demo-mini of 20" in failure.message
         return failure and failure.kind
 
     assert await judged("gpt-4o-mini") is None

@@ -55,8 +55,8 @@ class IdentityReference:
 
     @property
     def title(self) -> str:
-        """Return what a message calls it."""
-        return f"the reference of {self.recorded.astimezone(UTC):%Y-%m-%d}"
+        """Return what a message calls it: with its model, for it may be another one than is asked for."""
+        return f"the reference of {self.model} of {self.recorded.astimezone(UTC):%Y-%m-%d}"
 
 
 def reference_document(reference: IdentityReference) -> dict[str, Any]:

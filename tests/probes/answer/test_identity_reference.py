@@ -49,7 +49,7 @@ def test_what_is_written_is_read_back(count: int, seed: int) -> None:
     read = read_reference(written(reference))
     assert {cell: words for cell, words in read.counts.items() if words} == reference.counts
     assert read.answers == reference.answers == count + 2
-    assert read.title == "the reference of 2026-11-30"
+    assert read.title == "the reference of gpt-4o of 2026-11-30"
     assert (read.model, read.host, read.temperature) == ("gpt-4o", "api.example", 1.0)
 
 
