@@ -107,7 +107,7 @@ def caches(config: Config) -> dict[str, dict[str, Any]]:
 def cache_lines(config: Config) -> Iterator[str]:
     for key, cache in caches(config).items():
         line = f"Prompt cache of {key}: {cache['share']:.0%} of the last prompt that hit"
-        if cache["saving"] is not None:
+        if cache["saving"] is not None and cache["saving"] > 0:
             saved = f"{cache['saving']:.2f} {cache['currency']}"
             line += f", which saves {saved} a million tokens of such prompts"
         yield line

@@ -12,6 +12,7 @@ MASK = "***"
 _SHORTEST = 6  # shorter values would blank out ordinary words
 _WINDOW = 12
 """A part of a secret from this length on is as good as the secret: an echo may be cut anywhere."""
+_CUTS = re.compile(r'["\u2026]|\Z')
 _LOWER = {ord(letter): letter.lower() for letter in string.ascii_uppercase}
 _URL_SAFE = str.maketrans("+/", "-_")
 _PATTERNS = re.compile(
@@ -60,6 +61,7 @@ class Redactor:
         ordered = sorted(whole, key=len, reverse=True)
         self._whole = re.compile("|".join(map(re.escape, ordered))) if ordered else None
         self._windows = frozenset(window for form in forms for window in _windows_of(form))
+        self._beginnings = frozenset(begin for form in forms for begin in _beginnings_of(form))
 
     def __call__(self, text: str) -> str:
         text = _BIDI.sub("", text)  # else a secret would come together when it is cleaned
@@ -70,20 +72,38 @@ class Redactor:
     def _without_parts(self, text: str) -> str:
         low = text.translate(_LOWER)
         hits = [
-            at for at in range(len(low) - _WINDOW + 1) if low[at : at + _WINDOW] in self._windows
+            (at, at + _WINDOW)
+            for at in range(len(low) - _WINDOW + 1)
+            if low[at : at + _WINDOW] in self._windows
         ]
         kept: list[str] = []
         done = 0
-        for at in hits:
+        for at, end in sorted([*hits, *self._cut_off(low)]):
             if at > done or not kept:
                 kept += [text[done:at], MASK]
-            done = at + _WINDOW
+            done = max(done, end)
         return "".join([*kept, text[done:]])
+
+    def _cut_off(self, low: str) -> Iterator[tuple[int, int]]:
+        """Yield where a secret begins that was cut off: before a quotation mark, an ellipsis or the end."""
+        for cut in _CUTS.finditer(low):
+            end = cut.start()
+            for length in range(min(_WINDOW - 1, end), _SHORTEST - 1, -1):
+                if low[end - length : end] in self._beginnings:
+                    yield end - length, end
+                    break
 
 
 def _windows_of(form: str) -> Iterator[str]:
     low = form.translate(_LOWER)
     return (low[at : at + _WINDOW] for at in range(len(low) - _WINDOW + 1))
+
+
+def _beginnings_of(form: str) -> Iterator[str]:
+    """Yield what is left of a secret that is cut shorter than a window; the scheme of a header is none of it."""
+    low = form.translate(_LOWER)
+    if not low.startswith(("bearer", "basic")):
+        yield from (low[:length] for length in range(_SHORTEST, min(_WINDOW, len(low))))
 
 
 def _forms(value: str) -> Iterator[str]:

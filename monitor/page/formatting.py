@@ -381,7 +381,7 @@ _PROMISES = {
 _NOT_JUDGED = {
     "model": marked("It cannot be judged: too many answers are empty."),
     "tokens": marked(
-        "It cannot be judged: prompt tokens are not counted, or differ from call to call."
+        "It cannot be judged: prompt tokens are not counted, differ from call to call, or do not grow with the text."
     ),
 }
 _KEPT = {

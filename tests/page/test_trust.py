@@ -156,7 +156,9 @@ def test_token_counts_are_as_before_changed_or_not_judged_and_never_more_is_said
     )
     assert told(usual, other) == "The last run did not show it, which proves nothing yet."
     assert told(usual) == "Still learning: 8 more answers before anything is compared."
-    not_judged = "prompt tokens are not counted, or differ from call to call."
+    not_judged = (
+        "prompt tokens are not counted, differ from call to call, or do not grow with the text."
+    )
     assert told(usual, usual, ()) == told() == f"It cannot be judged: {not_judged}"
     for kind in ("tokenizer_changed", "prompt_injected", "over_billing"):
         assert told(other, other, failure=kind) == FailureKind(kind).row.what

@@ -137,7 +137,7 @@ def note_of(history: TokenHistory) -> str:
     """Say what the last run counted."""
     counts = history.recent[-1]
     if not counts:
-        return "cannot be judged: prompt tokens are not counted, or differ from call to call"
+        return "cannot be judged: prompt tokens are not counted, differ from call to call, or do not grow with the text"
     return f"{counts[0]} tokens around a text; {_slopes(counts)} for {REPEATS} repeats of each"
 
 

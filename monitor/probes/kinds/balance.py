@@ -83,14 +83,13 @@ def _billing(answers: list[JsonObject]) -> Balance | None:
 
 
 def _deepseek(answers: list[JsonObject]) -> Balance | None:
-    """Read the balance in the first currency that has money: an account may have two, and pays with either."""
+    """Read the balance in the currency that has most: an account may have two, and pays with either."""
     balances = [
         Balance(amount=amount, currency=_currency(info.get("currency")))
         for info in objects_in(answers[0].get("balance_infos"))
         if (amount := _amount(info.get("total_balance"))) is not None
     ]
-    filled = (balance for balance in balances if (balance.amount or 0) > 0)
-    return next(filled, balances[0] if balances else None)
+    return max(balances, key=lambda balance: balance.amount or 0.0, default=None)
 
 
 def _moonshot(answers: list[JsonObject]) -> Balance | None:

@@ -66,7 +66,7 @@ def _number(value: Any, factor: int = 1) -> str:
     number = as_written_number(value)
     if number is None or not 0 <= number * factor < _MOST:
         return ""
-    return f"{number * factor:.6g}"
+    return f"{number * factor + 0.0:.6g}"  # never -0
 
 
 def _figures(pairs: Iterable[tuple[str, str]]) -> str:

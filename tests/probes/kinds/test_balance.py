@@ -315,13 +315,14 @@ def test_who_tops_up_what_was_used_up_is_known_at_once_to_have_money_again() -> 
     assert not spent(10, 30, every=hour).last().is_refilled
 
 
-def test_of_two_currencies_the_one_that_has_money_is_the_balance() -> None:
+def test_of_two_currencies_the_one_that_has_most_is_the_balance() -> None:
     def read(*infos: tuple[str, str]) -> Balance | None:
         told = [{"currency": currency, "total_balance": amount} for currency, amount in infos]
         return FORMS[0].read([{"balance_infos": told}])
 
     assert read(("CNY", "0.00"), ("USD", "50.00")) == Balance(amount=50.0, currency="USD")
     assert read(("CNY", "-0.10"), ("USD", "50.00")) == Balance(amount=50.0, currency="USD")
+    assert read(("USD", "0.01"), ("CNY", "500.00")) == Balance(amount=500.0, currency="CNY")
     assert read(("CNY", "0.00"), ("USD", "0.00")) == Balance(amount=0.0, currency="CNY")
 
 
