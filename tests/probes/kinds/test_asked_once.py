@@ -15,6 +15,8 @@ async def test_a_refusal_is_not_asked_for_twice(kind: str, status: int) -> None:
     async with relaying() as relay:
         relay.answering = plain(BODY, status)
         result = await relay.ask(kind, Habit(good=9))
-    assert len(relay.asked) == 1
+    paths = [asked.path for asked in relay.asked]
+    is_searching = kind == "balance" and status in {401, 403}  # the forms lie at other paths
+    assert len(paths) == (len({*paths}) if is_searching else 1)
     assert result.failure is not None
     assert result.habit.refused == frozenset()
