@@ -107,7 +107,7 @@ class HtmlFiles:
     @property
     def _common(self) -> object:
         """Return what makes every page a new one."""
-        return self.page.stopped_at, self.page.title, self.assets
+        return self.page.stopped_at, self.page.title, self.assets, bool(self.page.calendar)
 
     def _not_found(self, base: str) -> bytes:
         """Render the page that is served where there is none. It is met at any depth, so its links need an address."""

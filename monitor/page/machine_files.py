@@ -1,4 +1,4 @@
-"""Everything that programs read, as files: status, incidents, the best base URL, the feed, badges.
+"""Everything that programs read, as files: status, incidents, the best base URL, the feed, the calendar, badges.
 
 The JSON of `published.py` and its schemas come from the same types, so they cannot differ.
 """
@@ -15,6 +15,7 @@ from monitor.model import Point
 from monitor.page import formatting
 from monitor.page.badges import badges, shields, svg
 from monitor.page.feed import atom
+from monitor.page.maintenance_calendar import calendar
 from monitor.page.published import DayOfUse, EndpointDetail, HalfHour, Status
 from monitor.page.render_cache import RenderCache
 from monitor.page.states import State
@@ -48,6 +49,8 @@ def files(page: PageView, render_cache: RenderCache) -> Iterator[tuple[str, byte
         yield f"best/{vantage.id}.txt", best_text(page, vantage.services).encode()
     for each in (page, *page.others):
         yield f"{each.path}feed.atom", atom(each)
+        if each.calendar:
+            yield f"{each.path}maintenance.ics", calendar(each, render_cache)
     for path, label, state in badges(page):
         yield f"{path}.svg", svg(label, state)
         yield f"{path}.json", _shields(label, state)

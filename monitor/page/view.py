@@ -18,6 +18,7 @@ from monitor.model import (
     Fault,
     Incident,
     Maintenance,
+    MaintenanceWindow,
     NotificationType,
     Snapshot,
     clean_text,
@@ -61,6 +62,8 @@ LONGEST_TEXT = 1000
 """Characters of an announcement."""
 AHEAD = timedelta(days=7)
 """How early maintenance is announced."""
+CALENDAR_AHEAD = timedelta(days=90)
+"""How far the calendar says when recurring maintenance comes."""
 
 
 def view(
@@ -198,6 +201,7 @@ def _page(
         incidents=incidents,
         incidents_by_path=_by_path(incidents),
         maintenance=maintenance_views(site.maintenance, endpoints, snapshot.at),
+        calendar=calendar_views(site.maintenance, endpoints, snapshot.at),
         announcements=_announcements(snapshot.announcements, names),
         undelivered=_undelivered(snapshot),
         glossary=_glossary(incidents, language),
@@ -333,28 +337,51 @@ def maintenance_views(
     maintenance: Sequence[Maintenance], endpoints: Sequence[EndpointView], now: datetime
 ) -> tuple[MaintenanceView, ...]:
     """Return of each maintenance the window that is open, else the next within a week; what is in progress comes first."""
-    views = [view for plan in maintenance for view in _next_window(plan, endpoints, now)]
+    views = [
+        view
+        for plan in maintenance
+        for view in _windows(plan, plan.windows(now, now + AHEAD)[:1], endpoints, now)
+    ]
     return tuple(sorted(views, key=lambda view: (not view.active, view.begins, view.ends)))
 
 
-def _next_window(
-    maintenance: Maintenance, endpoints: Sequence[EndpointView], now: datetime
+def calendar_views(
+    maintenance: Sequence[Maintenance], endpoints: Sequence[EndpointView], now: datetime
+) -> tuple[MaintenanceView, ...]:
+    """Return the windows of the calendar in order: what comes once whenever that is, what recurs for `CALENDAR_AHEAD`."""
+    views = [
+        view
+        for plan in maintenance
+        for view in _windows(
+            plan,
+            (plan.once,) if plan.once else plan.windows(now, now + CALENDAR_AHEAD),
+            endpoints,
+            now,
+        )
+    ]
+    return tuple(sorted(views, key=lambda view: (view.begins, view.ends, view.id)))
+
+
+def _windows(
+    plan: Maintenance,
+    windows: Sequence[MaintenanceWindow],
+    endpoints: Sequence[EndpointView],
+    now: datetime,
 ) -> Iterator[MaintenanceView]:
-    """Yield the window of a maintenance that is open or comes next; nothing where it covers only what is not public."""
-    covered = [endpoint for endpoint in endpoints if maintenance.covers(endpoint.path)]
-    windows = maintenance.windows(now, now + AHEAD)
-    if not covered or not windows:
-        return
-    yield MaintenanceView(
-        id=maintenance.id,
-        title=formatting.name(maintenance.title, maintenance.id),
-        begins=formatting.whole_second(windows[0].start),
-        ends=formatting.whole_second(windows[0].end),
-        active=windows[0].holds(now),
-        endpoints=tuple(endpoint.path for endpoint in covered),
-        names=tuple(endpoint.name for endpoint in covered),
-        whole=len(covered) == len(endpoints),
-    )
+    """Yield these windows of a maintenance; nothing where it covers only what is not public."""
+    covered = [endpoint for endpoint in endpoints if plan.covers(endpoint.path)]
+    for window in windows if covered else ():
+        yield MaintenanceView(
+            id=plan.id,
+            title=formatting.name(plan.title, plan.id),
+            begins=formatting.whole_second(window.start),
+            ends=formatting.whole_second(window.end),
+            active=window.holds(now),
+            endpoints=tuple(endpoint.path for endpoint in covered),
+            names=tuple(endpoint.name for endpoint in covered),
+            whole=len(covered) == len(endpoints),
+            recurs=plan.recurring is not None,
+        )
 
 
 def _announcements(

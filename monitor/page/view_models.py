@@ -389,6 +389,7 @@ class MaintenanceView(published.MaintenanceStatus):
     """Of the endpoints that people see."""
     whole: bool
     """Whether those are all base URLs of the page."""
+    recurs: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -405,6 +406,8 @@ class PageView(published.Status):
     incidents: tuple[IncidentView, ...]
     """All that have a page of their own."""
     maintenance: tuple[MaintenanceView, ...]
+    calendar: tuple[MaintenanceView, ...]
+    """The windows that the calendar has; empty where there is none."""
     announcements: tuple[AnnouncementView, ...]
     language: Language
     path: str

@@ -44,9 +44,11 @@ async def test_files_come_with_their_type_their_caching_and_the_safety_headers(
         ("status.schema.json", True),
         ("endpoints/relay/cdn/status.json", True),
         ("zh-CN/feed.atom", True),
+        ("zh-CN/maintenance.ics", True),
         ("endpoints/relay/cdn/index.html", False),
         ("statusXjson", False),
         ("a/b/feed.atom", False),
+        ("a/b/maintenance.ics", False),
     ],
 )
 async def test_programs_on_other_pages_may_read_what_is_meant_for_programs(
@@ -57,6 +59,12 @@ async def test_programs_on_other_pages_may_read_what_is_meant_for_programs(
     path.write_text("{}")
     status, _, headers = await get(f"{house.base}/{name}")
     assert (status, "Access-Control-Allow-Origin" in headers) == (200, is_open)
+
+
+async def test_a_calendar_is_known_as_one_by_its_type(house: House) -> None:
+    (house.page / "maintenance.ics").write_text("BEGIN:VCALENDAR")
+    _, _, headers = await get(f"{house.base}/maintenance.ics")
+    assert headers["Content-Type"] == "text/calendar; charset=utf-8"
 
 
 async def test_a_page_that_is_not_there_is_told_by_one_of_ours_in_the_language_of_the_place(
