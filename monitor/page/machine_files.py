@@ -15,6 +15,7 @@ from monitor.model import Point
 from monitor.page import formatting
 from monitor.page.badges import badges, shields, svg
 from monitor.page.feed import atom
+from monitor.page.llms import llms_text
 from monitor.page.maintenance_calendar import calendar
 from monitor.page.published import DayOfUse, EndpointDetail, HalfHour, Status
 from monitor.page.render_cache import RenderCache
@@ -51,6 +52,7 @@ def files(page: PageView, render_cache: RenderCache) -> Iterator[tuple[str, byte
         yield f"{each.path}feed.atom", atom(each)
         if each.calendar:
             yield f"{each.path}maintenance.ics", calendar(each, render_cache)
+    yield "llms.txt", llms_text(page).encode()
     for path, label, state in badges(page):
         yield f"{path}.svg", svg(label, state)
         yield f"{path}.json", _shields(label, state)

@@ -15,7 +15,7 @@ _MIN_GZIP_BYTES = 512
 
 _HASHED = re.compile(r"\.[0-9a-f]{8,}\.(?:css|js)$")
 _CROSS_ORIGIN = re.compile(
-    r"^(?:api/|badge[./]|best\.|(?:endpoint|status)\.schema\.json|(?:endpoints/.*/)?status\.json|(?:[^/]*/)?(?:feed\.atom|maintenance\.ics))"
+    r"^(?:api/|badge[./]|best\.|llms\.txt$|(?:endpoint|status)\.schema\.json|(?:endpoints/.*/)?status\.json|(?:[^/]*/)?(?:feed\.atom|maintenance\.ics))"
 )
 """What programs on other pages may read."""
 _TYPES = {

@@ -41,6 +41,7 @@ async def test_files_come_with_their_type_their_caching_and_the_safety_headers(
         ("badge.svg", True),
         ("badge/relay.json", True),
         ("best.txt", True),
+        ("llms.txt", True),
         ("status.schema.json", True),
         ("endpoints/relay/cdn/status.json", True),
         ("zh-CN/feed.atom", True),
