@@ -13,6 +13,7 @@ _SHORTEST = 6  # shorter values would blank out ordinary words
 _WINDOW = 12
 """A part of a secret from this length on is as good as the secret: an echo may be cut anywhere."""
 _CUTS = re.compile(r'["\u2026]|\Z')
+_SCHEMES = ("bearer", "basic", "whsec_")
 _LOWER = {ord(letter): letter.lower() for letter in string.ascii_uppercase}
 _URL_SAFE = str.maketrans("+/", "-_")
 _PATTERNS = re.compile(
@@ -100,10 +101,11 @@ def _windows_of(form: str) -> Iterator[str]:
 
 
 def _beginnings_of(form: str) -> Iterator[str]:
-    """Yield what is left of a secret that is cut shorter than a window; the scheme of a header is none of it."""
+    """Yield what is left of a secret that is cut shorter than a window, but not a scheme that anybody may name."""
     low = form.translate(_LOWER)
-    if not low.startswith(("bearer", "basic")):
-        yield from (low[:length] for length in range(_SHORTEST, min(_WINDOW, len(low))))
+    scheme = next(filter(low.startswith, _SCHEMES), "")
+    shortest = max(_SHORTEST, len(scheme) + 3)
+    yield from (low[:length] for length in range(shortest, min(_WINDOW, len(low))))
 
 
 def _forms(value: str) -> Iterator[str]:
