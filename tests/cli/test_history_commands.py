@@ -219,7 +219,7 @@ def test_incidents_are_listed_and_one_is_told_as_a_timeline(folder: Path) -> Non
     told = said(folder, "incidents", "1").splitlines()
     assert told[0].startswith("#1 down: ")
     assert any(" began " in line and CHECK in line for line in told)
-    assert any(" resolved " in line for line in told)
+    assert any(line.endswith(" resolved") for line in told)
     assert json.loads(said(folder, "incidents", "1", "--json")) == found[0]
 
 

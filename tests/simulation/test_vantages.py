@@ -135,7 +135,7 @@ def test_a_planted_fault_of_votes_breaks_a_law(
         _accuser_is_cut_off(),
         _old_accusation(),
         _all_see_it_bad(),
-        *(draw_vantages(s) for s in range(40, 50)),
+        *(draw_vantages(s) for s in (*range(40, 50), 58)),
     )
     worlds = (VantageWorld(seed, truth).run() for seed, truth in enumerate(truths))
     caught = next((law for world in worlds for law in broken_laws(world)), None)
