@@ -7,6 +7,9 @@ from typing import Any, Protocol
 from monitor.page.render_cache import RenderCache
 from monitor.page.view_models import EndpointView, IncidentView, PageView, RetiredView
 
+WIDGET = "embed/"
+"""Where the widget lies that other pages may frame, below the home page of each language."""
+
 
 @dataclass(frozen=True, slots=True)
 class Assets:
@@ -16,6 +19,8 @@ class Assets:
     script: str
     find: str
     """The script of a crowded page; there is none of it on another."""
+    widget_style: str
+    """The stylesheet of the widget, which loads nothing else."""
     own_style: str | None = None
     logo: str | None = None
 
@@ -49,6 +54,7 @@ class HtmlFiles:
         for service in self.page.services:
             for retired in service.retired:
                 yield self._retired(retired)
+        yield self._name(WIDGET), self._html("embed.html", WIDGET)
         yield self._name("method.html"), self._html("method.html", "method.html")
         if self.page.url:
             yield f"{self.page.path}404.html", self._not_found(f"{self.page.url}/")

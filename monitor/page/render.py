@@ -20,7 +20,7 @@ from markupsafe import Markup
 from monitor.language import ENGLISH, Language, templates
 from monitor.page import formatting, machine_files, svg_charts
 from monitor.page.feed import robots, sitemap
-from monitor.page.html_files import Assets, HtmlFiles
+from monitor.page.html_files import WIDGET, Assets, HtmlFiles
 from monitor.page.month_pages import ListedMonth
 from monitor.page.render_cache import RenderCache
 from monitor.page.report_views import ReportView
@@ -35,7 +35,8 @@ class Renderer:
         """`cache` holds what has no news since the last page."""
         self._folder = templates()
         self._ours = tuple(
-            _hashed(self._folder / name) for name in ("style.css", "status.js", "find.js")
+            _hashed(self._folder / name)
+            for name in ("style.css", "status.js", "find.js", "embed.css")
         )
         self.report_style = _hashed(self._folder / "report.css")
         """The name and content of the stylesheet of reports."""
@@ -78,15 +79,15 @@ class Renderer:
         ).encode()
 
     def _assets(self, page: PageView) -> tuple[Assets, dict[str, bytes]]:
-        style, script, find = self._ours
+        style, script, find, widget_style = self._ours
         own, logo = _own(page.css, "own"), _own(page.logo, "logo")
         files = {
-            **dict((style, script)),
+            **dict((style, script, widget_style)),
             **(dict([find]) if page.crowded else {}),
             **dict(each for each in (own, logo) if each),
         }
         names = (asset and asset[0] for asset in (own, logo))
-        return Assets(style[0], script[0], find[0], *names), files
+        return Assets(style[0], script[0], find[0], widget_style[0], *names), files
 
     def _icons(self, name: str, state: State) -> dict[str, bytes]:
         """Return the icon as SVG, and as PNG for those who cannot draw it."""
@@ -202,7 +203,9 @@ def _search_engine_files(page: PageView, files: Mapping[str, bytes]) -> dict[str
     """Return what search engines read, where the page has an address."""
     if page.url is None:
         return {}
-    return {"robots.txt": robots(page.url), "sitemap.xml": sitemap(page.url, files)}
+    widgets = {f"{each.path}{WIDGET}index.html" for each in (page, *page.others)}
+    found = [name for name in files if name not in widgets]
+    return {"robots.txt": robots(page.url), "sitemap.xml": sitemap(page.url, found)}
 
 
 def _own(path: Path | None, name: str) -> tuple[str, bytes] | None:

@@ -224,6 +224,8 @@ async def _send(request: web.BaseRequest, file: ServedFile, status: int) -> web.
     body = file.plain if zipped is None else zipped
     tag = f'"{file.tag}"' if zipped is None else f'"{file.tag}-gz"'
     headers = {**file.headers, **_SECURITY_HEADERS, "ETag": tag, "Vary": "Accept-Encoding"}
+    if file.is_for_frames:
+        del headers["X-Frame-Options"]
     if status == 200 and _is_known(request.headers.get("If-None-Match", ""), tag):
         return web.Response(
             status=304, headers={k: v for k, v in headers.items() if k != "Content-Type"}

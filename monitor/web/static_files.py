@@ -34,6 +34,11 @@ _PAGE_POLICY = (
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """The page's own policy, in its head, names the hosts that it may ask; the stricter of both holds."""
+_WIDGET = re.compile(r"(?:[a-z]{2}(?:-[A-Za-z]+)?/)?embed/index\.html")
+"""What may stand in a frame of any other page: one file of each language."""
+_WIDGET_POLICY = (
+    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors *"
+)
 _PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
@@ -45,6 +50,7 @@ class ServedFile:
     zipped: bytes | None
     tag: str
     headers: Mapping[str, str]
+    is_for_frames: bool
 
 
 Stamp = tuple[int, int, int]
@@ -122,6 +128,7 @@ def _read(path: Path, name: str) -> ServedFile:
         zipped=zipped if zipped and len(zipped) < len(plain) else None,
         tag=hashlib.sha256(plain).hexdigest()[:20],
         headers=_headers(kind, name),
+        is_for_frames=_WIDGET.fullmatch(name) is not None,
     )
 
 
@@ -131,8 +138,14 @@ def _headers(kind: str, name: str) -> dict[str, str]:
         "Cache-Control": "public, max-age=31536000, immutable"
         if _HASHED.search(name)
         else "no-cache",
-        "Content-Security-Policy": _PICTURE_POLICY if kind == "image/svg+xml" else _PAGE_POLICY,
+        "Content-Security-Policy": _policy(kind, name),
     }
     if _CROSS_ORIGIN.match(name):
         headers["Access-Control-Allow-Origin"] = "*"
     return headers
+
+
+def _policy(kind: str, name: str) -> str:
+    if kind == "image/svg+xml":
+        return _PICTURE_POLICY
+    return _WIDGET_POLICY if _WIDGET.fullmatch(name) else _PAGE_POLICY

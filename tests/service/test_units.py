@@ -1,11 +1,20 @@
 """The units and the nginx example as systemd and nginx themselves read them."""
 
+import asyncio
+import contextlib
+import os
 import shutil
+import socket
+import ssl
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
+import aiohttp
 import pytest
+
+from monitor.web import WebServer
 
 FOLDER = Path(__file__).parents[2] / "systemd"
 UNITS = ("monitor.service", "monitor-failed@.service")
@@ -84,12 +93,24 @@ def test_both_units_live_in_the_same_sandbox() -> None:
     assert service.split("\n[Install]")[0].strip() == failed.strip()
 
 
-def test_nginx_takes_the_example(tmp_path: Path) -> None:
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
+@pytest.fixture
+def nginx_conf(tmp_path: Path, free_port: int) -> Path:
+    """The example with a certificate that is here, serving a folder that is here on a free port."""
     if shutil.which("nginx") is None:
         pytest.skip("nginx is not installed")
     import trustme
 
-    certificate = trustme.CA().issue_cert("status.example.org")
+    ca = trustme.CA()
+    certificate = ca.issue_cert("status.example.org")
+    ca.cert_pem.write_to_path(tmp_path / "ca.pem")
     certificate.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
     certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
     example = (FOLDER / "nginx.conf").read_text()
@@ -97,14 +118,88 @@ def test_nginx_takes_the_example(tmp_path: Path) -> None:
         path = f"/etc/letsencrypt/live/status.example.org/{name}.pem"
         assert path in example
         example = example.replace(path, f"{tmp_path}/{file}.pem")
-    main = f"pid {tmp_path}/pid; error_log stderr; events {{}} http {{ access_log off; {example} }}"
+    for ours, here in (
+        ("listen 443 ssl;", f"listen 127.0.0.1:{free_port} ssl;"),
+        ("listen [::]:443 ssl;", ""),
+        ("root /var/lib/monitor/page;", f"root {tmp_path}/page;"),
+    ):
+        assert ours in example
+        example = example.replace(ours, here)
+    user = "user root;" if os.geteuid() == 0 else ""
+    main = f"{user} daemon off; pid {tmp_path}/pid; error_log stderr; events {{}} http {{ access_log off; {example} }}"
     (tmp_path / "nginx.conf").write_text(main)
+    return tmp_path / "nginx.conf"
 
+
+def test_nginx_takes_the_example(nginx_conf: Path) -> None:
     done = subprocess.run(
-        ["nginx", "-t", "-q", "-c", tmp_path / "nginx.conf"],
+        ["nginx", "-t", "-q", "-c", nginx_conf],
         capture_output=True,
         text=True,
         check=False,
     )
-
     assert (done.returncode, done.stderr) == (0, "")
+
+
+HEADERS = {
+    "/": ("text/html", "frame-ancestors 'none'", "DENY", None),
+    "/from/embed/": ("text/html", "frame-ancestors 'none'", "DENY", None),
+    "/embed/": ("text/html", "frame-ancestors *", None, None),
+    "/zh-CN/embed/index.html": ("text/html", "frame-ancestors *", None, None),
+    "/zh-CN/maintenance.ics": ("text/calendar", None, None, "*"),
+    "/llms.txt": ("text/plain", None, None, "*"),
+    "/status.json": ("application/json", None, None, "*"),
+}
+
+
+async def test_nginx_sends_the_headers_that_our_own_server_does(
+    nginx_conf: Path, free_port: int
+) -> None:
+    page = nginx_conf.parent / "page"
+    for path in HEADERS:
+        file = page / (path.removeprefix("/") + ("index.html" if path.endswith("/") else ""))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("here")
+    trusted = ssl.create_default_context(cafile=nginx_conf.parent / "ca.pem")
+    own = WebServer(page, "127.0.0.1", 0, lambda: None)
+    await own.start()
+    process = await asyncio.create_subprocess_exec("nginx", "-c", nginx_conf)
+    try:
+        await listens(free_port)
+        async with aiohttp.ClientSession() as client:
+            for path, expected in HEADERS.items():
+                async with client.get(
+                    f"https://127.0.0.1:{free_port}{path}",
+                    ssl=trusted,
+                    server_hostname="status.example.org",
+                ) as answer:
+                    assert (await answer.text(), told(answer.headers)) == ("here", expected), path
+                async with client.get(f"http://127.0.0.1:{own.port}{path}") as answer:
+                    kind, framing, options, origin = told(answer.headers)
+                    if expected[1] is None:  # what is no page needs no policy; ours has one anyway
+                        framing, options = None, None
+                    assert (kind, framing, options, origin) == expected, path
+    finally:
+        process.terminate()
+        await process.wait()
+        await own.close()
+
+
+async def listens(port: int) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.close()
+                return
+            await asyncio.sleep(0.02)
+
+
+def told(headers: Mapping[str, str]) -> tuple[str, str | None, str | None, str | None]:
+    policy = headers.get("Content-Security-Policy")
+    return (
+        headers["Content-Type"].partition(";")[0],
+        policy and policy.rpartition("; ")[2],
+        headers.get("X-Frame-Options"),
+        headers.get("Access-Control-Allow-Origin"),
+    )

@@ -240,6 +240,33 @@ async def test_pages_may_load_nothing_from_elsewhere_and_stand_in_no_frame(house
     assert (headers["X-Frame-Options"], headers["Referrer-Policy"]) == ("DENY", "no-referrer")
 
 
+@pytest.mark.parametrize(
+    ("name", "is_for_frames"),
+    [
+        ("embed/index.html", True),
+        ("zh-CN/embed/index.html", True),
+        ("from/embed/index.html", False),
+        ("endpoints/embed/index.html", False),
+        ("endpoints/relay/embed/index.html", False),
+        ("embed/other.html", False),
+        ("embed/index.html.html", False),
+    ],
+)
+async def test_the_widget_alone_may_stand_in_a_frame(
+    house: House, name: str, is_for_frames: bool
+) -> None:
+    (house.page / name).parent.mkdir(parents=True, exist_ok=True)
+    (house.page / name).write_text("<p>up</p>")
+    _, _, headers = await get(f"{house.base}/{name}")
+    ancestors = headers["Content-Security-Policy"].rpartition("; ")[2]
+    framing = ancestors, headers.get("X-Frame-Options")
+    assert framing == (
+        ("frame-ancestors *", None) if is_for_frames else ("frame-ancestors 'none'", "DENY")
+    )
+    if is_for_frames:
+        assert "script" not in headers["Content-Security-Policy"]
+
+
 async def test_a_taken_port_is_a_sentence_with_a_remedy(house: House, tmp_path: Path) -> None:
     port = house.web.port
     with pytest.raises(
