@@ -93,3 +93,19 @@ async def test_a_row_that_cannot_be_read_is_told_kept_aside_and_done_without(
     (aside,) = tmp_path.glob("monitor.db.unreadable-*")
     with contextlib.closing(sqlite3.connect(aside)) as other:
         assert other.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+async def test_where_nothing_ever_failed_a_bad_row_costs_no_good_run(
+    url: str, clock: HandClock, tmp_path: Path
+) -> None:
+    async with opened(url, clock) as store:
+        for _ in range(20):
+            store.record(entry(streamed(clock.now())))
+            clock.tick(60)
+        await store.flush()
+        harm(tmp_path / "monitor.db", LOST["runs"])
+    async with opened(url, clock) as store:
+        await minute(store, clock)
+        await minute(store, clock)
+        after = (await store.snapshot(clock.now())).checks[CHAT]
+    assert sum(day.counted for day in after.days.values()) == 19

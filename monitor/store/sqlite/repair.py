@@ -8,7 +8,18 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Table, delete, func, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Table,
+    delete,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
@@ -154,14 +165,19 @@ def find_unreadable(connection: Connection) -> Keys:
 def _unreadable(connection: Connection, table: Table) -> Iterator[Row]:
     """Return rows with a number of another type, an outcome or a kind that is none, or a body of no meaning."""
     keys = [*table.primary_key]
-    wrong = [
+    wrong: list[ColumnElement[bool]] = [
         func.typeof(column).not_in(("integer", "null"))
         for column in table.columns
         if isinstance(column.type, Integer) and not column.primary_key
     ]
     if table is RUNS:
         known = select(WORDS.c.id).where(WORDS.c.text.in_([kind.value for kind in FailureKind]))
-        wrong += [RUNS.c.outcome.not_in(range(len(OUTCOMES))), RUNS.c.kind_id.not_in(known)]
+        kind = RUNS.c.kind_id
+        # "NULL NOT IN ()" is true: where nothing ever failed, every good run would be wrong.
+        wrong += [
+            RUNS.c.outcome.not_in(range(len(OUTCOMES))),
+            kind.is_not(None) & kind.not_in(known),
+        ]
     if wrong:
         yield from map(tuple, connection.execute(select(*keys).where(or_(*wrong))))
     if table in {RUNS, WORDS}:
