@@ -63,7 +63,7 @@ class WhyRefused(StrEnum):
     """The reasons for which a result of an agent is not taken; a label of a metric."""
 
     UNKNOWN_CHECK = "unknown_check"
-    """The configuration has no such check, or not for this vantage."""
+    """The configuration has no such check, or not for this vantage, or the hub alone asks it."""
     UNKNOWN_KIND = "unknown_kind"
     """Only a newer monitor knows the failure kind."""
     TOO_OLD = "too_old"
@@ -113,7 +113,7 @@ def judge(batch: Batch, vantage: Vantage, settings: HubSettings, now: datetime) 
     refused: Counter[WhyRefused] = Counter({WhyRefused.UNKNOWN_KIND: batch.unknown})
     for number, run in batch.runs:
         check = settings.checks.get(run.result.check)
-        if check is None or not vantage.probes(check.service):
+        if check is None or check.probe.hub_only or not vantage.probes(check.service):
             refused[WhyRefused.UNKNOWN_CHECK] += 1
         elif settings.kept is not None and run.result.at < now - settings.kept:
             refused[WhyRefused.TOO_OLD] += 1

@@ -126,7 +126,7 @@ class SignedHead:
             self.time,
             self.body_digest,
         )
-        return "\n".join(parts).encode()
+        return "\n".join(parts).encode("utf-8", "surrogateescape")  # a stranger's may be any bytes
 
 
 def config_message(agent: str, request: str, tag: str, time: str, body: bytes) -> bytes:

@@ -134,6 +134,11 @@ class Probe(Protocol):
         ...
 
     @property
+    def hub_only(self) -> bool:
+        """Say whether the hub alone asks, and no agent."""
+        ...
+
+    @property
     def shown(self) -> bool:
         """Say whether the page shows such a check."""
         ...

@@ -3,6 +3,7 @@
 The table is made when the first agent is heard; the store of a daemon without agents has none.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -118,13 +119,12 @@ def _receive(
     if batch.first > before + 1:
         return Receipt(upto=before, before=before, has_gap=True)
     fresh, there = [], _begins(connection, state.vantage, batch.runs)
-    crowded = False
+    begins = Counter((entry.result.check, millis(entry.result.at)) for entry in batch.runs)
     for place, (number, entry) in enumerate(numbered):
         key = entry.result.check, millis(entry.result.at)
-        if number <= before or (key in there and place not in batch.moved):
-            continue
-        crowded = crowded or place in batch.moved
-        fresh.append(entry)
+        if number > before and (key not in there or place in batch.moved):
+            fresh.append(entry)
+    crowded = bool(batch.moved) or max(begins.values(), default=1) > 1
     ids, keys = Ids(), sorted({entry.result.check for entry in fresh})
     for start in range(0, len(keys), _AT_ONCE):
         ids.learn(connection, state.vantage, keys[start : start + _AT_ONCE])

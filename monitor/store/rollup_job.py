@@ -31,6 +31,8 @@ HOURS_FROM, RUNS_FROM = "hours_from", "runs_from"
 """Marks: the first hour whose rollups are all kept, and the first whose runs are."""
 _AT_ONCE = 250
 """Checks of one transaction: short, so that results are written in between."""
+_MOST = (1 << 63) - 1
+"""The largest number of a column: what an agent says of tokens and money must not stop the rollups of all."""
 COUNTS = slice(2, 2 + len(COUNT_NAMES))
 Sums = Mapping[tuple[int, int], Sum]
 """By period and check."""
@@ -128,7 +130,10 @@ def _key(pair: tuple[tuple[int, int], Sum]) -> tuple[int, int]:
 
 def _row(period: int, check: int, total: Sum) -> dict[str, Any]:
     row: dict[str, Any] = {"period": period, "check_id": check, "kinds": kinds_text(total.kinds)}
-    row |= {name: max(count, 0) for name, count in zip(COUNT_NAMES, total.counts, strict=True)}
+    row |= {
+        name: min(max(count, 0), _MOST)
+        for name, count in zip(COUNT_NAMES, total.counts, strict=True)
+    }
     for name in ("ttft", "total"):
         histogram, qs = total.figures.get(name), (0.5, 0.95, 0.99)
         values = histogram.quantiles(qs) if histogram else (None, None, None)

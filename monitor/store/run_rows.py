@@ -182,10 +182,14 @@ def insert_runs(
     """
     rows: dict[tuple[int, int], Sequence[Any]] = {}
     keys: list[tuple[int, KnownId]] = []
+    taken_until: dict[tuple[int, int], int] = {}
+    """By begin and check, so that a thousand runs of one moment do not each look from there."""
     for entry in entries:
-        check, at = ids.check(connection, entry, now), millis(entry.result.at)
+        check, begin = ids.check(connection, entry, now), millis(entry.result.at)
+        at = taken_until.get((begin, check.id), begin)
         while (at, check.id) in rows or (crowded and _is_taken(connection, at, check.id)):
             at += 1
+        taken_until[begin, check.id] = at + 1
         rows[at, check.id] = _row(connection, ids, entry, at, check.id)
         keys.append((at, check))
     if rows:

@@ -105,7 +105,9 @@ class _HttpServer:
         path = request.path.removeprefix("/")
         if self.api is not None and path.startswith(API):
             allow = connection.allow if isinstance(connection, LimitedConnection) else _nothing
-            return await self.api(request, path, allow)
+            answer = await self.api(request, path, allow)
+            answer.headers.update(_SECURITY_HEADERS)
+            return answer
         if not is_trusted_host(request.headers.get("Host"), self._names()):
             return _text(421, f"unknown host; see `{self.key}` in the documentation\n")
         if request.method not in {"GET", "HEAD"}:
@@ -270,8 +272,10 @@ class _Handler(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002  # it quotes what was sent
     ) -> web.StreamResponse:
-        if request.writer.output_size > 0:
-            raise ConnectionError("a part of the answer is sent already")
+        if request.writer.output_size > 0 or isinstance(exc, ConnectionError):
+            raise ConnectionError(
+                "a part of the answer is sent already, or nobody is there to read it"
+            )
         if status >= 500:
             log.error("event=internal loop=web", exc_info=exc)
         response = _text(status, "bad request\n" if status < 500 else "internal error\n")

@@ -4,20 +4,32 @@ import asyncio
 import contextlib
 import gzip
 import json
+import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from agent_cast import CN_KEY, HK_KEY, HUB_KEY, NOON, AgentHub, failed, headers_of, hubbing, run
+from agent_cast import (
+    CN_KEY,
+    HK_KEY,
+    HUB_KEY,
+    NOON,
+    TOML,
+    AgentHub,
+    failed,
+    headers_of,
+    hubbing,
+    run,
+)
 from cast import until
 
 from monitor.agent import ingest
-from monitor.agent.ingest import MOST_UNZIPPED, RESULTS
+from monitor.agent.ingest import CONFIG, MOST_UNZIPPED, RESULTS
 from monitor.agent.signature import SignedHead, config_message, digest, is_signed, new_key
-from monitor.agent.wire import Batch, encode_run
-from monitor.model import Evidence, FailureKind, Outcome, Spend, StoreError
+from monitor.agent.wire import Batch, SentRun, encode_run
+from monitor.model import Evidence, FailureKind, Outcome, RunRecord, Spend, StoreError, Usage
 from monitor.store import Store
 from monitor.store.agents import states
 
@@ -117,6 +129,44 @@ async def test_only_checks_of_the_configuration_and_of_the_vantage_are_taken(hub
     assert answer.document["upto"] == 3
     assert [each.check for each in await hub.stored()] == ["relay/direct/http"]
     assert hub.api.counts.refused == {("cn", "unknown_check"): 2}
+
+
+async def test_what_the_hub_alone_asks_is_taken_from_nobody_else(tmp_path: Path) -> None:
+    """An agent of ours asks no balance; who holds its key would tell that the money is gone."""
+    toml = TOML.replace('probes = { http = "1m" }', 'probes = { http = "1m", balance = {} }', 1)
+    async with hubbing(tmp_path / "balances", toml) as hub:
+        await hub.push([(1, run(0, check="relay/direct/balance")), (2, run(0))])
+        assert [each.check for each in await hub.stored()] == ["relay/direct/http"]
+        assert hub.api.counts.refused == {("cn", "unknown_check"): 1}
+
+
+async def test_runs_of_one_moment_take_the_next_free_ones_beside_what_is_there(
+    hub: AgentHub,
+) -> None:
+    await hub.push([(1, run(0.001))])
+    assert (await hub.push([(2, run(0)), (3, run(0))])).status == 200
+    assert [each.at for each in await hub.stored()] == [
+        NOON + timedelta(milliseconds=number) for number in range(3)
+    ]
+
+
+async def test_figures_that_no_column_holds_stop_neither_the_batch_nor_the_rollups(
+    hub: AgentHub, tmp_path: Path
+) -> None:
+    most = 1 << 53
+    usage = Usage(tokens_in=most, tokens_out=most, cost_usd=1e6)
+    runs = [
+        (n, SentRun(result=run(n / 1000, usage=usage).result, missed=most)) for n in range(1, 1101)
+    ]
+    assert (await hub.push(runs)).status == 200
+    hub.clock.tick(7200)
+    hub.store.record(RunRecord(result=replace(run(7200).result, vantage="fra"), kind="http"))
+    rows = "SELECT up, missed, tokens_in, cost_e8 FROM hour_rollups"
+    with contextlib.closing(sqlite3.connect(tmp_path / "monitor.db")) as file:
+        await until(lambda: file.execute(rows).fetchall())
+        rolled_up = file.execute(rows).fetchall()
+    assert rolled_up == [(1100, (1 << 63) - 1, (1 << 63) - 1, 110_000_000_000_000_000)]
+    assert hub.store.trouble is None
 
 
 async def test_what_lies_in_the_future_began_now_and_its_times_are_not_trusted(
@@ -396,6 +446,48 @@ async def test_other_paths_and_methods_are_not_there(hub: AgentHub) -> None:
     ):
         async with hub.session.request(method, f"{hub.url}/{path}") as response:
             assert response.status == status, path
+
+
+@pytest.mark.parametrize(
+    "field", ["Stream", "First", "Last", "Time", "Digest", "Signature", "Agent"]
+)
+async def test_a_header_of_any_bytes_is_a_strangers(
+    hub: AgentHub, field: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    fields = {"Agent": b"cn", field: b"\xff\xfe"}
+    lines = b"".join(b"Monitor-%s: %s\r\n" % (name.encode(), each) for name, each in fields.items())
+    reader, writer = await asyncio.open_connection("127.0.0.1", hub.web.port)
+    writer.write(f"GET /{CONFIG} HTTP/1.1\r\nHost: x\r\n".encode() + lines + b"\r\n")
+    answer = await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+    assert b" 401 " in answer.splitlines()[0]
+    assert b"Server: monitor\r\n" in answer
+    assert caplog.records == []
+
+
+async def test_an_agent_that_leaves_within_its_batch_is_no_error_of_ours(
+    hub: AgentHub, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A laptop was closed."""
+    head = SignedHead(
+        method="POST",
+        path=f"/{RESULTS}",
+        agent="cn",
+        stream=OTHER_STREAM,
+        first="1",
+        last="1",
+        time="1764000000000",
+        body_digest=digest(b"{}"),
+    )
+    fields = {**headers_of(head, CN_KEY), "Content-Length": "2", "Host": "x"}
+    _, writer = await asyncio.open_connection("127.0.0.1", hub.web.port)
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    writer.write(f"POST /{RESULTS} HTTP/1.1\r\n{lines}\r\n{{".encode())
+    await until(lambda: hub.api._lines["cn"].is_busy if "cn" in hub.api._lines else False)
+    writer.transport.abort()
+    await until(lambda: not hub.api._lines["cn"].is_busy)
+    assert (await hub.push([(1, run())])).status == 200
+    assert caplog.records == []
 
 
 async def test_an_upload_of_a_stranger_is_not_read(hub: AgentHub) -> None:
