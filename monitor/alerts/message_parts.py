@@ -160,7 +160,9 @@ def _whence(incident: Incident, context: Context) -> list[str]:
         alike.setdefault(heard or places, []).append(path)
     lines = []
     for places, paths in alike.items():
-        is_of_all = {*places} == {*context.places} and incident.severity in _STATE_FROM_ALL
+        is_of_all = {*places} - {*context.silent} == {
+            *context.places
+        } and incident.severity in _STATE_FROM_ALL
         sentence = (_STATE_FROM_ALL if is_of_all else _STATE_FROM)[incident.severity]
         why = context.say(sentence, places=places_named(places, context))
         lines.append(context.say("%(where)s: %(why)s", where=place_of(paths, context), why=why))
@@ -168,7 +170,9 @@ def _whence(incident: Incident, context: Context) -> list[str]:
 
 
 def _is_seen_by_all(incident: Incident, context: Context) -> bool:
-    """Say whether several look, and each sees all of it bad."""
+    """Say whether several look, and each sees all of it bad now."""
+    if context.silent:
+        return False
     bad_from = [{*incident.bad_from.get(check, ())} for check in incident.active]
     return any(bad_from) and all(places == {*context.places} for places in bad_from)
 

@@ -148,10 +148,10 @@ def _headline(
         for endpoint in vantage.by_path.values()
     }
     if states == {State.OPERATIONAL} and not any(incident.closed is None for incident in incidents):
-        if all(vantage.sees for vantage in vantages):
+        measuring = [vantage for vantage in vantages if vantage.measures]
+        if len(measuring) == len(vantages):
             return (language.gettext("All base URLs work."),)
-        seeing = [vantage for vantage in vantages if vantage.sees]
-        whence = whence_of(seeing, language)
+        whence = whence_of(measuring, language)
         return (language.gettext("All base URLs work %(whence)s.", whence=whence),)
     wrong = _wrong(vantages, language)
     return (*_which(sights, language), *([wrong] if wrong else []))
@@ -442,7 +442,10 @@ def _triage_service(
         return Triage(state=State.UNKNOWN, what=say("Not known"), note=say("No recent results"))
     down = sum(bool(sight.down) and not sight.up for sight in sights)
     if down == len(sights):
-        return Triage(state=State.MAJOR, what=say("Down"), note=say("Every base URL fails"))
+        note = say("Every base URL fails")
+        if any(sight.others for sight in sights):
+            note = _fails_from(sights, seeing, language)
+        return Triage(state=State.MAJOR, what=say("Down"), note=note)
     if down:
         note = language.ngettext(
             "%(down)s of %(num)s service", "%(down)s of %(num)s services", len(sights), down=down
@@ -450,14 +453,19 @@ def _triage_service(
         return Triage(state=State.PARTIAL, what=say("Down"), note=note)
     some = [sight for sight in sights if sight.down]
     if some:
-        places = [vantage for vantage in seeing if any(vantage in each.down for each in some)]
-        note = (
-            marked("Not reachable %(whence)s") if some[0].is_blocked else marked("Fails %(whence)s")
-        )
-        text = say(note, whence=whence_of(places, language))
-        return Triage(state=State.PARTIAL, what=say("Up"), note=text)
+        note = _fails_from(some, seeing, language)
+        return Triage(state=State.PARTIAL, what=say("Up"), note=note)
     parts = [(vantage, triage_service(vantage.services, language)) for vantage in seeing]
     return _worst_part(parts, language)
+
+
+def _fails_from(
+    down: Sequence[_ServiceSights], seeing: Sequence[VantageView], language: Language
+) -> str:
+    """Say from where services that are down for some are."""
+    places = [vantage for vantage in seeing if any(vantage in sight.down for sight in down)]
+    note = marked("Not reachable %(whence)s") if down[0].is_blocked else marked("Fails %(whence)s")
+    return language.gettext(note, whence=whence_of(places, language))
 
 
 def _triage_network(seeing: Sequence[VantageView], language: Language) -> Triage:

@@ -146,7 +146,7 @@ def _page(
     own_name = name_in(language.code, site.vantage_names, site.vantage)
     own = shown or next((vantage for vantage in vantages if vantage.id == site.vantage), None)
     whence = own.whence if own else formatting.whence(own_name, language)
-    seeing = [vantage for vantage in vantages if vantage.sees]
+    measuring = [vantage for vantage in vantages if vantage.measures]
     measured = [*endpoints]
     if vantages and shown is None:
         measured += [endpoint for vantage in vantages for endpoint in vantage.endpoints]
@@ -176,7 +176,7 @@ def _page(
         shows_trust=site.settings.trust,
         vantage=shown.id if shown else site.vantage,
         whence=whence,
-        measured_whence=whence_of(seeing, language) if seeing and shown is None else whence,
+        measured_whence=whence_of(measuring, language) if measuring and shown is None else whence,
         vantages=vantages,
         shown_vantage=shown,
         version=site.version,

@@ -341,6 +341,11 @@ class VantageView(published.VantageStatus):
         return self.is_heard and not self.is_blind
 
     @property
+    def measures(self) -> bool:
+        """Say whether it sees, and has measured anything."""
+        return self.sees and bool(self.by_path)
+
+    @property
     def is_answered(self) -> bool:
         """Say whether some base URL is known to answer its main call from there."""
         return any(service.is_up for service in self.services)
@@ -494,6 +499,12 @@ class PageView(published.Status):
         """Return the place that `use_now` is for, where there are several."""
         main = (vantage for vantage in self.vantages if vantage.is_main)
         return self.shown_vantage or next(main, self.vantages[0] if self.vantages else None)
+
+    def place_of(self, pick: PickView) -> VantageView | None:
+        """Return the place that one of `use_now` is for: of a service that is not asked there, the monitor's own."""
+        place = self.use_from
+        is_asked = place is not None and place.service(pick.endpoint.partition("/")[0])
+        return place if is_asked or place is None else self.vantages[0]
 
     def has_other(self, endpoint: EndpointView) -> bool:
         """Say whether there is another base URL of its service to recommend."""

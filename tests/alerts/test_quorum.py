@@ -567,6 +567,23 @@ def test_who_saw_it_bad_and_fell_silent_is_told_apart_with_when_it_was_heard_las
     assert world.engine.voters.silent_accusers(world.incidents[1], world.now) == {}
 
 
+def test_what_all_saw_is_not_from_all_places_any_more_when_one_falls_silent() -> None:
+    world = World()
+    world.minutes(3, bad=EVERYWHERE)
+    names = {SHANGHAI: "Shanghai", FRANKFURT: "Frankfurt", HOME: "Home"}
+
+    def title() -> str:
+        silent = world.engine.voters.silent_accusers(world.incidents[1], world.now)
+        context = Context(now=world.now, places=names, silent=silent)
+        return phrase(NEWS, world.incidents[1], context).title
+
+    assert title() == "🔴 s, a: down from all places"
+    world.minutes(5, bad=EVERYWHERE, silent=[SHANGHAI])
+    assert title() == "🔴 s, a: down from Frankfurt, Home"
+    world.minutes(5, bad=EVERYWHERE, silent=[SHANGHAI, FRANKFURT])
+    assert title() == "🔴 s, a: down from Home"
+
+
 def test_of_what_a_policy_saw_that_left_nobody_says_where_it_works() -> None:
     world = World(FOR_SHANGHAI)
     world.minutes(3, bad=[SHANGHAI])

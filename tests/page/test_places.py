@@ -4,11 +4,23 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from random import Random
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from page_cast import CHECKS, NOW, SITE, ago, fail, incident, key
+from page_cast import (
+    CHECKS,
+    NOW,
+    SITE,
+    SITE_WITH_MORE,
+    WEB_CHECKS,
+    ago,
+    fail,
+    history,
+    incident,
+    key,
+)
 from page_text import page_text
 from places_cast import (
     CN,
@@ -123,6 +135,46 @@ def test_good_news_names_the_places_that_it_comes_from_where_another_is_silent()
     assert shown.text.endswith("Laptop cannot see now: its own network or machine fails.")
     new = page(places({CN: seen(CN), HK: seen(HK)}, agents=awake[:2]))
     assert new.text.endswith("Laptop has not been heard yet.")
+
+
+def test_a_place_that_is_heard_and_has_measured_nothing_yet_says_nothing_of_all() -> None:
+    awake = (heard(CN, seconds=1), heard(HK, seconds=1), heard(LAPTOP, seconds=1))
+    shown = page(places({CN: seen(CN), HK: seen(HK)}, agents=awake))
+    assert shown.headline == "All base URLs work from Frankfurt, Shanghai and Hong Kong."
+    assert shown.measured_whence == "from Frankfurt, Shanghai and Hong Kong"
+
+
+def test_where_not_all_places_know_of_a_service_it_is_said_who_sees_it_down() -> None:
+    """The triage says no more than the headline does."""
+    unknown = Snapshot(at=NOW, checks=seen("fra"), incidents=())
+    for check in CHECKS:
+        unknown = fail(unknown, check.key, FailureKind.NO_KEY, None)
+    for kind, note in (
+        (FailureKind.BAD_GATEWAY, "Fails from Shanghai"),
+        (FailureKind.DNS_POISONED, "Not reachable from Shanghai"),
+    ):
+        cn = failing(seen(CN), 9, kind, *_NAMES)
+        shown = page(places({CN: cn, HK: seen(HK)}, own=unknown.checks, agents=(heard(CN),)))
+        assert (shown.service.what, shown.service.note) == ("Down", note)
+
+
+def test_what_to_use_is_for_the_place_that_has_measured_it() -> None:
+    """Users sit in Shanghai, which does not probe the service that is in trouble."""
+    dice = Random(1)
+    web = {check.key: history(check, dice, days=4) for check in WEB_CHECKS}
+    cn, hk, _ = VANTAGES
+    site = replace(
+        SITE_OF_PLACES,
+        services=SITE_WITH_MORE.services,
+        checks=SITE_WITH_MORE.checks,
+        vantages=(replace(cn, services=frozenset({"sites"})), hk),
+    )
+    own = failing(seen("fra"), 9, FailureKind.BAD_GATEWAY, "us-direct")
+    agents = (heard(CN, seconds=1), heard(HK, seconds=1))
+    snapshot = places({CN: web, HK: {**seen(HK), **web}}, own={**own, **web}, agents=agents)
+    lines = page_text(rendered(page(snapshot, site))["index.html"].decode()).splitlines()
+    assert "From Frankfurt use OhMyGPT https://www.aigptx.top" in lines
+    assert [line for line in lines if "From Shanghai use OhMyGPT" in line] == []
 
 
 def test_what_a_place_has_measured_too_little_of_to_choose_is_not_called_unknown() -> None:
