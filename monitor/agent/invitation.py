@@ -9,6 +9,11 @@ from monitor.agent.signature import KeyUnusableError, PrivateKey, check_public, 
 _ID = re.compile(r"[a-z0-9-]{1,40}")
 
 
+def is_id(text: str) -> bool:
+    """Say whether a text may be the id of a vantage."""
+    return _ID.fullmatch(text) is not None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invitation:
     """Everything that an agent must know: who it is, where the hub is, and the keys of both."""
@@ -33,7 +38,7 @@ def read_invitation(line: str) -> Invitation:
         )
     vantage, hub, hub_key, key = words
     parts = urlsplit(hub)
-    if not _ID.fullmatch(vantage) or parts.scheme not in {"http", "https"} or not parts.hostname:
+    if not is_id(vantage) or parts.scheme not in {"http", "https"} or not parts.hostname:
         raise KeyUnusableError(
             "want the line that `monitor agent add` has printed: the vantage, the hub's address, two keys"
         )

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from monitor import config, logs
 from monitor.agent.clock_offset import SHOWN_MS
-from monitor.agent.invitation import Invitation, read_invitation
+from monitor.agent.invitation import Invitation, is_id, read_invitation
 from monitor.agent.signature import TAG_LENGTH, digest, load_or_make, new_key
 from monitor.cli.console import plain_table, say, stdout
 from monitor.cli.history import require_known_vantage
@@ -139,8 +139,11 @@ def add(path: Path | None, vantage: str, name: str, url: str) -> None:
     """Write [vantage.ID], let the daemon reload, and print the line for the other machine."""
     from monitor.daemon.hub import KEY_FILE  # noqa: PLC0415  # an agent needs none of it
 
-    if not vantage:
-        raise typer.BadParameter("want the id of the new vantage, such as cn", param_hint="'ID'")
+    if not is_id(vantage):
+        raise typer.BadParameter(
+            f'got "{vantage[:40]}", want the id of the new vantage, such as cn: a-z, 0-9 and "-", 40 at most',
+            param_hint="'ID'",
+        )
     loaded = load(path, secrets=Secrets.NONE)
     hub = _hub_address(url or loaded.page.url or "")
     key = new_key()
@@ -159,7 +162,8 @@ def add(path: Path | None, vantage: str, name: str, url: str) -> None:
 
 def _hub_address(text: str) -> str:
     parts = urlsplit(text)
-    if text and (parts.scheme not in {"http", "https"} or not parts.hostname):
+    is_address = parts.scheme in {"http", "https"} and parts.hostname and len(text.split()) == 1
+    if text and (not is_address or parts.query or parts.fragment):
         raise MonitorError(
             f'got the address "{text[:60]}", want one such as https://status.example.org'
         )
@@ -307,7 +311,8 @@ def run_agent(hub: str, path: Path | None, state: Path | None, *, install: bool)
 
     if hub and urlsplit(hub).scheme not in {"http", "https"}:
         raise typer.BadParameter(
-            f'got "{hub[:40]}", want add, list, remove, or the hub\'s address', param_hint="'URL'"
+            f'got "{hub[:40]}", want add, list, remove, cut, or the hub\'s address',
+            param_hint="'URL'",
         )
     state = (state or _usual_state()).absolute()
     invitation = known_invitation(state)
