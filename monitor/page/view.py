@@ -138,7 +138,7 @@ def _page(
     views = IncidentViews(names, language, cache, vantages, shown)
     incidents = views.views(
         public,
-        partial(_instead, services, by_path, sights),
+        partial(_instead, services, sights),
         snapshot.at,
         partial(_is_unseen, by_path, sights),
     )
@@ -259,10 +259,7 @@ def _public(incident: Incident, services: Sequence[ServiceView]) -> Incident:
 
 
 def _instead(
-    services: Sequence[ServiceView],
-    by_path: Mapping[str, EndpointView],
-    sights: Sequence[VantageView],
-    incident: Incident,
+    services: Sequence[ServiceView], sights: Sequence[VantageView], incident: Incident
 ) -> str | None:
     """Find what to use meanwhile: the best base URL of the service that the incident does not cover.
 
@@ -281,16 +278,15 @@ def _instead(
             if check not in incident.partial or reader.id in incident.bad_from.get(check, ())
         )
         paths = {check.rpartition("/")[0] for check in bad}
-    covered = {by_path[path].shown for path in paths if path in by_path}
     picks = [*service.picks, *service.next]
-    usable = [pick for pick in picks if not pick.flaw and pick.host not in covered]
+    usable = [pick for pick in picks if not pick.flaw and pick.endpoint not in paths]
     if usable:
         return usable[0].url or usable[0].host
     working = [
         endpoint
         for endpoint in service.endpoints
         if {endpoint.main_state, endpoint.state} == {State.OPERATIONAL}
-        and endpoint.shown not in covered
+        and endpoint.path not in paths
     ]
     first = min(working, key=lambda endpoint: endpoint.p50_ms or inf, default=None)
     return (first.url or first.shown) if first else None

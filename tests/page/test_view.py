@@ -24,6 +24,7 @@ from monitor.alerts import incidents
 from monitor.model import (
     NOT_HEARD,
     UNWATCHED,
+    Endpoint,
     EntryKind,
     FailureKind,
     Incident,
@@ -205,6 +206,23 @@ def test_an_incident_says_what_to_use_instead_but_never_a_base_url_that_it_cover
     )
     assert slow.title == "Cloudflare Worker: slow"
     assert page(worlds.everything_down()).current[0].instead is None
+
+
+def test_another_base_url_of_the_same_host_may_be_used_instead() -> None:
+    """A host may have several, by path: one that fails says nothing of the other."""
+
+    def moved(endpoint: Endpoint) -> Endpoint:
+        url = {"us-direct": "https://one.example/a", "proxy-1": "https://one.example/b"}
+        return replace(endpoint, url=url.get(endpoint.id, endpoint.url))
+
+    site = replace(
+        SITE,
+        services=(replace(SERVICE, endpoints=tuple(map(moved, SERVICE.endpoints))),),
+        checks=tuple(replace(check, endpoint=moved(check.endpoint)) for check in CHECKS),
+    )
+    shown = page(worlds.mixed(), site)
+    assert shown.current[0].title == "Direct to the US origin: DNS pollution suspected"
+    assert shown.current[0].instead == "https://one.example/b" == shown.picks[0].url
 
 
 def days_of(*incidents: Incident, main: str = key("cf-cdn")) -> dict[date, Day]:
