@@ -374,11 +374,11 @@ def told_prices(connection: Connection, vantage: str | None) -> datetime | None:
 
 
 def last_seen(connection: Connection, vantage: str | None) -> datetime | None:
-    """Return the last heartbeat, or the newest run if that is later."""
+    """Return the last heartbeat of a vantage, or its newest run if that is later."""
     heartbeat = note(connection, vantage, SEEN)
     times = [datetime.fromisoformat(heartbeat)] if heartbeat else []
-    newest = connection.execute(select(func.max(RUNS.c.at))).scalar()
-    return max([*times, *([from_millis(newest)] if newest else [])], default=None)
+    begins = (at for *_, at in newest_runs(connection, vantage) if at is not None)
+    return max([*times, *map(from_millis, begins)], default=None)
 
 
 def note(connection: Connection, vantage: str | None, name: str) -> str | None:

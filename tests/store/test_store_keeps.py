@@ -86,6 +86,21 @@ async def test_a_start_after_a_crash_is_known_as_one(tmp_path: Path, clock: Hand
     assert (first.last_seen, again.last_seen, again.stopped_cleanly) == (None, clock.now(), False)
 
 
+async def test_what_another_vantage_has_measured_is_no_sign_of_life_of_ours(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    """Under another id a daemon begins anew: nothing of it has crashed."""
+    url = f"sqlite:///{tmp_path / 'm.db'}"
+    async with opened(url, clock) as store:
+        store.recall()
+        store.record(entry(streamed(clock.now())))
+    store = Store(url, clock=clock, vantage="fra")
+    store.open()
+    memory = store.recall()
+    await store.close()
+    assert (memory.last_seen, memory.crashes) == (None, 0)
+
+
 async def test_yesterdays_spend_is_this_months_and_not_todays(
     tmp_path: Path, clock: HandClock
 ) -> None:
