@@ -577,8 +577,8 @@ class AlertEngine:
         return self.voters.doubted_by(check, self._rules, self._states, now)
 
     def seen_well_from(self, incident: Incident, now: datetime) -> tuple[str, ...]:
-        """Return the vantages from which all works now that is bad from others only."""
-        if not incident.is_partial:
+        """Return the vantages from which all works now that is down from others."""
+        if not incident.is_of_path:
             return ()
         rule = next((rule for rule in self._rules if incidents.is_of_rule(incident, rule)), None)
         if rule is None:  # it left the configuration, and its incident is about to end

@@ -232,6 +232,12 @@ class Incident:
         return len({*self.bad_from_by_endpoint.values()}) > 1
 
     @property
+    def is_of_path(self) -> bool:
+        """Say whether base URLs are down by it, which depends on where one stands."""
+        is_down = self.severity in {Severity.DOWN, Severity.PARTIAL}
+        return is_down and bool(self.active) and not self.cause
+
+    @property
     def is_partial(self) -> bool:
         """Say whether all that is bad is bad from some vantages only."""
         return bool(self.active) and self.active <= self.partial

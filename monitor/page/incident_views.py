@@ -45,8 +45,8 @@ def reader_of(incident: Incident, vantages: Sequence[VantageView]) -> VantageVie
 
 
 def well_from(incident: Incident, vantages: Sequence[VantageView]) -> list[VantageView]:
-    """Return the places from which all works now that is bad from others only."""
-    if not incident.is_partial:
+    """Return the places from which all works now that is down from others."""
+    if not incident.is_of_path:
         return []
     active = [check.rpartition("/") for check in sorted(incident.active)]
     return [

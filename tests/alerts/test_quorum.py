@@ -584,6 +584,19 @@ def test_what_all_saw_is_not_from_all_places_any_more_when_one_falls_silent() ->
     assert title() == "🔴 s, a: down from Home"
 
 
+def test_what_most_see_down_is_not_the_fault_of_a_base_url_that_others_reach() -> None:
+    world = World()
+    world.minutes(3, bad=[SHANGHAI, FRANKFURT])
+    incident = world.incidents[1]
+    well = world.engine.seen_well_from(incident, world.now)
+    assert (incident.severity, well) == (Severity.DOWN, (HOME,))
+    body = phrase(NEWS, incident, Context(now=world.now, well_from=well)).body
+    assert "Fault: network path." in body
+    assert "Works from local." in body.splitlines()
+    world.minutes(3, bad=EVERYWHERE)
+    assert world.engine.seen_well_from(world.incidents[1], world.now) == ()
+
+
 def test_of_what_a_policy_saw_that_left_nobody_says_where_it_works() -> None:
     world = World(FOR_SHANGHAI)
     world.minutes(3, bad=[SHANGHAI])

@@ -144,6 +144,26 @@ def test_a_place_that_is_heard_and_has_measured_nothing_yet_says_nothing_of_all(
     assert shown.measured_whence == "from Frankfurt, Shanghai and Hong Kong"
 
 
+def test_what_most_places_cannot_reach_is_blocked_on_the_way_for_its_card_too() -> None:
+    """The card, the table and the text are of one fact."""
+    kind = FailureKind.CONNECT_TIMEOUT
+    most = replace(partly(9, kind, (CN, "fra"), "us-direct"), severity=Severity.DOWN)
+    shown = page(
+        places(
+            {CN: failing(seen(CN), 9, kind, "us-direct"), HK: seen(HK)},
+            replace(most, partial=frozenset()),
+            own=failing(seen("fra"), 9, kind, "us-direct"),
+            agents=(heard(CN, seconds=1), heard(HK, seconds=1)),
+        )
+    )
+    way = "blocked on the way from Frankfurt and Shanghai: it works from Hong Kong."
+    assert f"api.ohmygpt.com is {way}" in shown.text
+    (card,) = shown.current
+    assert card.what == (
+        "The server does not answer. It is blocked on the way from Shanghai and Frankfurt: it works from Hong Kong."
+    )
+
+
 def test_where_not_all_places_know_of_a_service_it_is_said_who_sees_it_down() -> None:
     """The triage says no more than the headline does."""
     unknown = Snapshot(at=NOW, checks=seen("fra"), incidents=())
