@@ -195,7 +195,7 @@ class Voters:
     def _is_waiting(self, check: str, now: datetime) -> bool:
         """Say whether the daemon has just started, so that those who were not heard may still speak."""
         silent = (place.silent for place in self.settings.places.values())
-        return self._started is None or now - self._started <= max(self._lasts(check), *silent)
+        return self._started is None or now - self._started <= max([self._lasts(check), *silent])
 
     def _lasts(self, check: str) -> timedelta:
         interval = self.settings.intervals.get(check, _LONGEST_INTERVAL)

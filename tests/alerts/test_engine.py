@@ -124,6 +124,12 @@ def test_a_changed_cause_is_an_entry_not_a_message() -> None:
     assert incident.failed_runs == {"connect_timeout": 3, "bad_gateway": 2}
 
 
+def test_where_one_place_looks_nothing_that_is_down_works_from_elsewhere() -> None:
+    night = Night()
+    night.see("s/a/chat", FailureKind.CONNECT_TIMEOUT, 3)
+    assert night.alerts.seen_well_from(night.incidents[1], night.now) == ()
+
+
 def test_a_rejected_key_is_one_incident_of_the_service_not_an_outage() -> None:
     night = Night()
     for _ in range(3):

@@ -55,7 +55,7 @@ ELSEWHERE = {
     " -v ./secrets:/run/secrets:ro monitor": CONTAINER,
 }
 """Whole lines that another test runs, and why this one does not."""
-FENCES = {"", "sh", "toml", "yaml", "mermaid", "sql", "promql", "python"}
+FENCES = {"", "html", "sh", "toml", "yaml", "mermaid", "sql", "promql", "python"}
 """What blocks hold: commands stand in those of `sh`, where they are found."""
 
 
