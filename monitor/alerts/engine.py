@@ -4,9 +4,8 @@ What the engine holds is in `AlertChanges` too, so the store can keep a copy, an
 if nothing had happened.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from monitor.alerts import (
@@ -21,11 +20,14 @@ from monitor.alerts import (
     self_alerts,
     votes,
 )
+from monitor.alerts.alert_changes import NO_CHANGES, AlertChanges
+from monitor.alerts.failure_streaks import FailureStreaks, last_kinds
 from monitor.alerts.flapping import is_on
 from monitor.alerts.incident_events import Describe
-from monitor.alerts.incidents import Book, Unmeasured, service_of
+from monitor.alerts.incidents import Book, service_of
 from monitor.alerts.lifecycle import TimedChange
 from monitor.alerts.machine import step
+from monitor.alerts.measurement_gaps import MeasurementGaps, Unmeasured
 from monitor.alerts.mute import Muted, Quiet
 from monitor.alerts.policies import default_rules, policies
 from monitor.alerts.sliding_window import RecentRuns, SlidingWindows
@@ -38,10 +40,8 @@ from monitor.model import (
     AlertSettings,
     AlertState,
     Channel,
-    EntryKind,
     Event,
     Failure,
-    FailureKind,
     Fault,
     Fired,
     Incident,
@@ -58,7 +58,6 @@ from monitor.model import (
     RunHistory,
     Severity,
     Silence,
-    StateKey,
     Verdict,
     Webhook,
 )
@@ -76,30 +75,6 @@ OnIncident = Callable[[Incident | None, Incident], None]
 """Called with an incident before a change, None where it is a new one, and after it."""
 
 
-@dataclass(frozen=True, slots=True)
-class AlertChanges:
-    """Holds all that one step of the engine changes, to be committed together."""
-
-    states: tuple[AlertState, ...] = ()
-    incidents: tuple[Incident, ...] = ()
-    outgoing: tuple[OutboxMessage, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.states or self.incidents or self.outgoing)
-
-    def __add__(self, other: "AlertChanges") -> "AlertChanges":
-        """Put two together; of an incident that is in both, the later version stays."""
-        if not other:
-            return self
-        newest = {incident.id: incident for incident in (*self.incidents, *other.incidents)}
-        return AlertChanges(
-            (*self.states, *other.states),
-            tuple(newest.values()),
-            (*self.outgoing, *other.outgoing),
-        )
-
-
-NO_CHANGES = AlertChanges()
 ALONE = QuorumSettings()
 
 
@@ -122,11 +97,7 @@ class AlertEngine:
         self._clock_set_by, self._followed = clock_set_by, clock_set_by()
         self._on_incident = on_incident
         self._states = dict(memory.states)
-        self._latest: dict[tuple[str, str], Outcome] = {}
-        """By check and vantage, as the next."""
-        self._unmeasured: dict[tuple[str, str], Unmeasured] = {}
-        self._sees = False
-        """Whether the newest run of the own vantage measured something."""
+        self._gaps = MeasurementGaps()
         self._windows = SlidingWindows()
         self._book = Book(
             {incident.id: incident for incident in memory.incidents}, memory.next_incident
@@ -493,9 +464,7 @@ class AlertEngine:
     def forget(self, known: Iterable[str], now: datetime) -> AlertChanges:
         """Let go of checks that left the config; that they are no longer watched ends what was told."""
         known = set(known)
-        for seen in [seen for seen in self._latest if seen[0] not in known]:
-            del self._latest[seen]
-            self._unmeasured.pop(seen, None)
+        self._gaps.forget(known)
         self._windows.forget(known)
         self.voters.forget(known)
         rules = {rule.name for rule in self._rules}
@@ -563,7 +532,7 @@ class AlertEngine:
 
         The first run that measures something again ends it, though its incident goes on until each check has run.
         """
-        return not self._sees and any(
+        return not self._gaps.sees and any(
             incident.severity is Severity.MONITOR and not incident.cause
             for incident in self._book.open.values()
         )
@@ -589,15 +558,8 @@ class AlertEngine:
         """Return, by check, what an incident takes for down or degraded, and nobody can measure now."""
         if not incident.severity.is_of_base_urls:
             return {}
-        gaps = {check: self._gap(check) for check in incident.active}
+        gaps = {check: self._gaps.gap(check, self.voters.vantages) for check in incident.active}
         return {check: gap for check, gap in gaps.items() if gap}
-
-    def _gap(self, check: str) -> Unmeasured | None:
-        """Return why no vantage measures a check, as the daemon's own has it, if it has; else None."""
-        keys = [(check, vantage) for vantage in self.voters.vantages]
-        seen = [key for key in keys if key in self._latest]
-        gaps = [self._unmeasured.get(key) for key in seen]
-        return gaps[0] if gaps and all(gaps) else None
 
     def downtime(self, incident: Incident, now: datetime) -> timedelta:
         """Return how long its base URLs were down this month (UTC), maintenance aside."""
@@ -608,26 +570,9 @@ class AlertEngine:
 
     def _see(self, result: Result) -> None:
         self.voters.see(result)
-        if result.vantage == self.voters.settings.own:
-            fault = result.failure.kind.row.fault if result.failure else None
-            self._sees = fault is not Fault.MONITOR and (
-                self._sees or result.outcome is not Outcome.UNKNOWN
-            )
-        self._note_unmeasured(result)
-        self._latest[result.check, result.vantage] = result.outcome
+        self._gaps.note(result, is_own=result.vantage == self.voters.settings.own)
         planned = self.in_maintenance(result.check, result.at) is not None
         self._windows.add(result, self._lengths, in_maintenance=planned)
-
-    def _note_unmeasured(self, result: Result) -> None:
-        key = result.check, result.vantage
-        if result.outcome is not Outcome.UNKNOWN:
-            self._unmeasured.pop(key, None)
-            return
-        before = self._unmeasured.get(key)
-        is_first = self._latest.get(key) not in {None, Outcome.UNKNOWN}
-        since = before.since if before else result.at if is_first else None
-        kind = result.failure.kind if result.failure else None
-        self._unmeasured[key] = Unmeasured(since, kind)
 
     def _follow_clock(self) -> AlertChanges:
         """Put the times of all that goes on into the new time where the wall clock was set.
@@ -654,10 +599,7 @@ class AlertEngine:
         states = {key: machine.shifted(state, by) for key, state in self._states.items()}
         moved = tuple(state for key, state in states.items() if state != self._states[key])
         self._states = states
-        self._unmeasured = {
-            key: replace(gap, since=gap.since and gap.since + by)
-            for key, gap in self._unmeasured.items()
-        }
+        self._gaps.shift(by)
         return replace(changes, states=moved)
 
     def _number_of(self, check: str, rule: Rule, belief: AlertState | None) -> int | None:
@@ -717,37 +659,9 @@ class AlertEngine:
         """Return the messages. They wait a little for other news, and twice as long in a storm."""
         if news is None:
             return NO_CHANGES
-        watched = {check for check, _ in self._latest}
-        is_storm = routing.is_storm(self._states.values(), watched, at)
+        is_storm = routing.is_storm(self._states.values(), self._gaps.checks, at)
         hold = self._settings.wait * (1 + is_storm)
         return AlertChanges(outgoing=routing.messages(self._channels, news, incident, at, hold))
-
-
-class FailureStreaks:
-    """Holds what each check fails with while it is suspected, and while it is believed bad."""
-
-    def __init__(self, last_kinds: Mapping[StateKey, FailureKind]) -> None:
-        self._last = dict(last_kinds)
-        self._streaks: dict[StateKey, Counter[FailureKind]] = {}
-
-    def note(self, key: StateKey, state: AlertState, verdict: Verdict, result: Result) -> None:
-        """Count a bad run of a streak that may come to be believed; forget what is over."""
-        if verdict is Verdict.BAD and result.failure:
-            self._streaks.setdefault(key, Counter())[result.failure.kind] += 1
-        elif state.phase is Phase.UP:
-            self._streaks.pop(key, None)
-            self._last.pop(key, None)
-
-    def take(self, key: StateKey, kind: FailureKind) -> Counter[FailureKind]:
-        """Return the runs that made it believed, the last of which failed with `kind`; they are counted once."""
-        self._last[key] = kind
-        return self._streaks.pop(key, None) or Counter({kind: 1})
-
-    def is_new(self, key: StateKey, kind: FailureKind) -> bool:
-        """Say whether a check that is believed bad fails in another way than before."""
-        before = self._last.get(key, kind)
-        self._last[key] = kind
-        return before is not kind
 
 
 def _is_of_one_vantage(rule: Rule) -> bool:
@@ -759,14 +673,3 @@ def _joined(incident: Incident, event: Fired, failure: Failure) -> Incident:
     """Return the incident with the check that is newly believed bad in it."""
     joined = incidents.join(incident, event.check, event.at, failure)
     return incidents.placed(joined, event)
-
-
-def last_kinds(states: Iterable[AlertState], book: Book) -> dict[StateKey, FailureKind]:
-    """Return what each check that is believed bad was last known to fail with, from the timelines."""
-    kinds = {}
-    for state in states:
-        incident = book.open.get(state.incident or 0)
-        for entry in incident.timeline if incident else ():
-            if entry.check == state.check and entry.kind and entry.what is not EntryKind.HEARD_LATE:
-                kinds[state.key] = entry.kind
-    return kinds

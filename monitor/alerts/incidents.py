@@ -47,16 +47,6 @@ class Book:
         return Book(opened, max(self.next_id, incident.id + 1))
 
 
-@dataclass(frozen=True, slots=True)
-class Unmeasured:
-    """Says that nothing is known of a check now, since when and why."""
-
-    since: datetime | None
-    """The first run that could not tell; None where it is not known which one was the first."""
-    kind: FailureKind | None
-    """Why the latest one could not."""
-
-
 def service_of(check: str) -> str:
     return check.partition("/")[0]
 

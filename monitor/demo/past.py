@@ -12,7 +12,7 @@ from math import sin, tau
 from random import Random
 
 from monitor.alerts import AlertEngine
-from monitor.alerts.engine import NO_CHANGES
+from monitor.alerts.alert_changes import NO_CHANGES
 from monitor.alerts.voters import QuorumSettings
 from monitor.clock import Clock
 from monitor.config import Config

@@ -20,6 +20,7 @@ from monitor.model import (
     Incident,
     OutboxMessage,
     Outcome,
+    Phase,
     RestartState,
     Result,
     Rollup,
@@ -47,6 +48,13 @@ def memory(
         spent_today={},
         last_seen=None,
         stopped_cleanly=True,
+    )
+
+
+def state(check: str, phase: Phase = Phase.BAD, rule: str = "down", ago: float = 0) -> AlertState:
+    """Return what is believed of a check since `ago` minutes before the start."""
+    return AlertState(
+        check=check, vantage="local", rule=rule, phase=phase, since=START - ago * MINUTE
     )
 
 

@@ -3,20 +3,14 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from alerts_cast import BEGUN, PHONE, START, Night
-from timelines import MINUTE
+from alerts_cast import PHONE, START, Night
 
-from monitor.alerts import engine
-from monitor.alerts.engine import FailureStreaks
-from monitor.alerts.incidents import Book
 from monitor.alerts.policies import FailureRate
 from monitor.alerts.self_alerts import budget_spent, budget_warning
 from monitor.language import language
 from monitor.model import (
     AlertSettings,
-    AlertState,
     Balance,
-    EntryKind,
     Failure,
     FailureKind,
     Incident,
@@ -26,20 +20,11 @@ from monitor.model import (
     NotificationType,
     OutboxMessage,
     Outcome,
-    Phase,
     Result,
     Severity,
-    TimelineEntry,
-    Verdict,
 )
 
 UP, DEGRADED, DOWN, UNKNOWN = Outcome
-
-
-def state(check: str, phase: Phase = Phase.BAD, rule: str = "down", ago: float = 0) -> AlertState:
-    return AlertState(
-        check=check, vantage="local", rule=rule, phase=phase, since=START - ago * MINUTE
-    )
 
 
 def test_an_outage_is_told_once_and_its_end_once() -> None:
@@ -307,25 +292,6 @@ def test_a_notice_goes_to_whoever_wants_to_hear_of_the_monitor() -> None:
     )
 
 
-def test_a_cause_that_is_not_known_is_not_new() -> None:
-    key = ("s/a/chat", "local", "down")
-    up = AlertState(check="s/a/chat", vantage="local", rule="down")
-    suspect = replace(up, phase=Phase.SUSPECT)
-    failure = Failure(FailureKind.SERVER_ERROR, "")
-    bad = Result(check="s/a/chat", vantage="local", at=START, outcome=Outcome.DOWN, failure=failure)
-    streaks = FailureStreaks({})
-    assert not streaks.is_new(key, FailureKind.SERVER_ERROR)
-    assert streaks.is_new(key, FailureKind.CONNECT_TIMEOUT)
-    assert not streaks.is_new(key, FailureKind.CONNECT_TIMEOUT)
-    streaks.note(key, suspect, Verdict.BAD, bad)
-    streaks.note(key, up, Verdict.GOOD, bad)
-    assert not streaks.is_new(key, FailureKind.SERVER_ERROR)
-    assert streaks.take(key, FailureKind.SLOW) == {FailureKind.SLOW: 1}
-    streaks.note(key, suspect, Verdict.BAD, bad)
-    streaks.note(key, suspect, Verdict.NONE, bad)
-    assert streaks.take(key, FailureKind.SLOW) == {FailureKind.SERVER_ERROR: 1}
-
-
 def test_after_a_restart_it_wants_what_windows_and_suspicions_reach_back_to() -> None:
     night = Night()
     assert night.alerts.needs_since(night.now) == night.now
@@ -420,29 +386,6 @@ def test_windows_of_checks_that_left_are_forgotten() -> None:
     night.keep(night.alerts.forget({"s/b/chat"}, night.now))
     night.see("s/a/chat", FailureKind.SERVER_ERROR, times=2)
     assert night.messages == []
-
-
-def test_the_last_cause_of_a_check_is_that_of_its_own_incident() -> None:
-    def entry(check: str | None, kind: FailureKind | None) -> TimelineEntry:
-        return TimelineEntry(at=START, what=EntryKind.CAUSE, check=check, kind=kind)
-
-    timeline = (
-        entry("s/a/x", FailureKind.BAD_GATEWAY),
-        entry("s/a/x", FailureKind.CONNECT_TIMEOUT),
-        entry("s/b/x", FailureKind.SERVER_ERROR),
-        entry("s/a/x", None),
-        entry(None, None),
-    )
-    book = Book().put(replace(BEGUN, timeline=timeline))
-    states = [
-        replace(state("s/a/x"), incident=1),
-        replace(state("s/c/x"), incident=1),
-        state("s/a/x", Phase.UP, rule="degraded"),
-        replace(state("s/b/x"), incident=9),
-    ]
-    assert engine.last_kinds(states, book) == {
-        ("s/a/x", "local", "down"): FailureKind.CONNECT_TIMEOUT
-    }
 
 
 def test_a_balance_that_runs_low_is_told_once_until_it_is_topped_up_and_is_no_incident() -> None:

@@ -12,7 +12,7 @@ from timelines import MINUTE
 from monitor.alerts import Alternatives, Context, incidents
 from monitor.alerts.alternatives import Alternative, Others
 from monitor.alerts.digest import digest, together
-from monitor.alerts.incidents import Unmeasured
+from monitor.alerts.measurement_gaps import Unmeasured
 from monitor.alerts.message import latest, phrase
 from monitor.alerts.message_parts import concerned, moment, rows, state, whose
 from monitor.language import language

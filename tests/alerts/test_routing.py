@@ -3,16 +3,11 @@
 from collections.abc import Iterable
 
 import pytest
-from timelines import MINUTE, START
+from alerts_cast import state
+from timelines import START
 
 from monitor.alerts import routing
 from monitor.model import AlertState, Outcome, Phase
-
-
-def state(check: str, phase: Phase = Phase.BAD, rule: str = "down", ago: float = 0) -> AlertState:
-    return AlertState(
-        check=check, vantage="local", rule=rule, phase=phase, since=START - ago * MINUTE
-    )
 
 
 def storm(states: Iterable[AlertState], endpoints: str = "a") -> bool:
