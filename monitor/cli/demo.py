@@ -25,7 +25,8 @@ from monitor.cli.options import option
 from monitor.clock import SystemClock
 from monitor.daemon.agent_daemon import Agent
 from monitor.daemon.app import Daemon
-from monitor.daemon.components import Listeners, voting_of
+from monitor.daemon.components import voting_of
+from monitor.daemon.dependencies import Listeners
 from monitor.daemon.hub import KEY_FILE
 from monitor.demo.endpoints import HUB, PLACES
 from monitor.demo.launcher import Simulation

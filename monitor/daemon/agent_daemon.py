@@ -23,7 +23,8 @@ from monitor.clock import Clock, SystemClock
 from monitor.config import Config
 from monitor.config.agent_document import read_agent_document
 from monitor.daemon.app import Daemon, Role
-from monitor.daemon.components import Components, Listeners
+from monitor.daemon.components import Components
+from monitor.daemon.dependencies import Listeners
 from monitor.logs import RepeatFilter, quoted
 from monitor.model import NO_SPEND, AgentSettings, Check, ConfigError, Result, RunRecord
 from monitor.probes.wire.resolver import Resolve, system_resolve

@@ -20,10 +20,12 @@ from monitor.alerts import Context, self_alerts
 from monitor.clock import Clock, ClockSteps, SystemClock
 from monitor.config import Config, load
 from monitor.daemon import STARTED
-from monitor.daemon.components import Components, Dependencies, Listeners, health, hung
+from monitor.daemon.components import Components
 from monitor.daemon.deadman_switch import DeadMansSwitch
+from monitor.daemon.dependencies import Dependencies, Listeners
 from monitor.daemon.reload import Reloader, forget_removed
 from monitor.daemon.self_monitor import SelfMonitor
+from monitor.daemon.self_report import health, hung
 from monitor.daemon.systemd import StoreWatchdog, sd_notify, watchdog_interval
 from monitor.logs import RepeatFilter
 from monitor.metrics import Metrics

@@ -3,12 +3,10 @@
 import asyncio
 import json
 import logging
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from random import Random
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -16,39 +14,35 @@ from monitor import __version__
 from monitor.alerts import (
     AlertEngine,
     Alternatives,
-    Context,
     Notifier,
     Place,
     QuorumSettings,
     certificate_days,
-    find_alternatives,
 )
 from monitor.alerts.best_changes import BestChanges
 from monitor.alerts.moved_chats import MovedChats
 from monitor.alerts.self_alerts import group_moved
 from monitor.budget import BudgetLedger
-from monitor.clock import Clock, ClockSteps
+from monitor.clock import Clock
 from monitor.config import Config
 from monitor.courier import Courier, no_webhooks
 from monitor.cycle import Ask, Cycle
 from monitor.daemon.bot_operations import BotOperations
+from monitor.daemon.dependencies import Dependencies
+from monitor.daemon.message_context import alternatives_to, context_of, endpoints_of, service_names
 from monitor.daemon.operator_requests import OperatorRequests
 from monitor.daemon.price_digest import PriceDigest
 from monitor.daemon.publish_command import PublishCommand
-from monitor.daemon.systemd import StoreWatchdog
+from monitor.daemon.self_report import health, metrics_report
 from monitor.daemon.telegram_bots import TelegramBots, audience, sent_by_apprise
 from monitor.diagnosis.path_diagnosis import PathDiagnosis
 from monitor.logs import log_incident
-from monitor.metrics import Metrics, MonitorState
 from monitor.model import (
     Channel,
     Check,
-    Endpoint,
     Habit,
     Incident,
-    Message,
     Notice,
-    OutboxMessage,
     Redactor,
     RestartState,
     Result,
@@ -59,44 +53,16 @@ from monitor.probes import attempt
 from monitor.probes.wire.client import Client
 from monitor.probes.wire.resolver import Resolve, system_resolve
 from monitor.publisher import Publisher, no_listener
-from monitor.ranking import RecentAnswers, covered
 from monitor.schedule import Due, RunCheck, Schedule, ScheduleChange, whose_turn
 from monitor.store import Store
 from monitor.store.small_tables import MOVED_CHATS
-from monitor.web import MetricsServer, Report, WebServer
+from monitor.web import MetricsServer, WebServer
 
 if TYPE_CHECKING:
     from monitor.daemon.hub import Hub
     from monitor.daemon.webhooks import Webhooks
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Listeners:
-    """Callbacks on the event loop's thread, for whoever shows what happens: the demo's live table."""
-
-    on_result: Callable[[Result], None] = lambda _: None
-    on_message: Callable[[OutboxMessage, Message], None] = lambda *_: None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dependencies:
-    """Holds what nearly every part is made from."""
-
-    config: Config
-    clock: Clock
-    rng: Random
-    redact: Redactor
-    store: Store
-    store_watchdog: StoreWatchdog
-    metrics: Metrics
-    listeners: Listeners
-    answers: RecentAnswers
-    """What main checks got lately, to rank base URLs by."""
-    clock_steps: ClockSteps
-    resolve: Resolve
-    """Looks names up for probes and diagnosis."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -189,7 +155,7 @@ class Components:
             best_changes=BestChanges(memory.told_best),
             price_digest=PriceDigest(memory.told_prices),
         )
-        alerts.service_names = _service_names(config)
+        alerts.service_names = service_names(config)
         components.use_webhooks(deps)
         return components
 
@@ -224,12 +190,12 @@ class Components:
         self.retired.append((old_client, self.schedule.running()))
         self.cycle.ask = make_ask(deps, self.client)
         self.cycle.peers_of, self.cycle.checks_beside = _peers(deps), _beside(deps)
-        self.path_diagnosis.change(config.diagnosis, _endpoints(config), deps.redact)
+        self.path_diagnosis.change(config.diagnosis, endpoints_of(config), deps.redact)
         self.cycle.ledger.change(config.services, config.budgets, config.prices)
         self.alerts.change(config.alerts, audience(config), voting_of(config))
-        self.alerts.service_names = _service_names(config)
+        self.alerts.service_names = service_names(config)
         self.bots.change(config, notifier)
-        self.courier.change(self.bots, partial(_context, deps, self.alerts))
+        self.courier.change(self.bots, partial(context_of, deps, self.alerts))
         self.use_webhooks(deps)
         deps.answers.change(config.checks)
         self.publisher.change(
@@ -248,7 +214,7 @@ class Components:
             self.web.change(config.page.dir, _page_host(config))
             self.web.answer_agents(self.hub.respond if self.hub else None)
         if self.metrics_server:
-            report = _report(deps, self.schedule, self.cycle.ledger, self.alerts, self.hub)
+            report = metrics_report(deps, self.schedule, self.cycle.ledger, self.alerts, self.hub)
             self.metrics_server.change(report)
         changed = self.schedule.change(config.checks)
         self.cycle.backoff.forget(changed.gone | changed.changed)
@@ -305,19 +271,11 @@ def voting_of(config: Config) -> QuorumSettings:
     )
 
 
-def _service_names(config: Config) -> dict[str, str]:
-    return {service.id: service.name for service in config.services}
-
-
-def _endpoints(config: Config) -> tuple[Endpoint, ...]:
-    return tuple(endpoint for service in config.services for endpoint in service.endpoints)
-
-
 def make_path_diagnosis(
     config: Config, clock: Clock, redact: Redactor, resolve: Resolve = system_resolve
 ) -> PathDiagnosis:
     return PathDiagnosis(
-        config.diagnosis, _endpoints(config), clock=clock, redact=redact, resolve=resolve
+        config.diagnosis, endpoints_of(config), clock=clock, redact=redact, resolve=resolve
     )
 
 
@@ -449,7 +407,7 @@ def _courier(deps: Dependencies, alerts: AlertEngine, bots: TelegramBots) -> Cou
     courier = Courier(
         deps.store,
         bots,
-        partial(_context, deps, alerts),
+        partial(context_of, deps, alerts),
         clock=deps.clock,
         rng=deps.rng,
         on_message=deps.listeners.on_message,
@@ -467,72 +425,16 @@ def _courier(deps: Dependencies, alerts: AlertEngine, bots: TelegramBots) -> Cou
 def _make_webhooks(deps: Dependencies, alerts: AlertEngine, best: BestChanges) -> "Webhooks":
     from monitor.daemon.webhooks import Webhooks  # noqa: PLC0415  # only where there is one
 
-    endpoints = {endpoint.path: endpoint for endpoint in _endpoints(deps.config)}
+    endpoints = {endpoint.path: endpoint for endpoint in endpoints_of(deps.config)}
 
     def instead(incident: Incident) -> Alternatives:
-        return _alternatives(deps, alerts, incident, endpoints)
+        return alternatives_to(deps, alerts, incident, endpoints)
 
     def silent(incident: Incident) -> Collection[str]:
         return alerts.voters.silent_accusers(incident, deps.clock.now())
 
     return Webhooks(
         deps.config, deps.store, deps.clock, deps.redact, best, instead=instead, silent=silent
-    )
-
-
-def _context(deps: Dependencies, alerts: AlertEngine, incident: Incident | None) -> Context:
-    config, now = deps.config, deps.clock.now()
-    endpoints = {endpoint.path: endpoint for endpoint in _endpoints(config)}
-    return Context(
-        now=now,
-        services=_service_names(config),
-        endpoints={path: (endpoint.name, endpoint.url) for path, endpoint in endpoints.items()},
-        alternatives=_alternatives(deps, alerts, incident, endpoints),
-        unmeasured=alerts.unmeasured(incident) if incident else {},
-        page_url=config.page.url,
-        downtime=alerts.downtime(incident, now) if incident else None,
-        durable=deps.store.trouble is None,
-        vantage=config.vantage,
-        places=config.places(alerts.language),
-        well_from=alerts.seen_well_from(incident, now) if incident else (),
-        silent=alerts.voters.silent_accusers(incident, now) if incident else {},
-        use_from=_reader(deps, alerts, incident),
-        language=alerts.language,
-        timezone=config.alerts.timezone,
-    )
-
-
-def _reader(deps: Dependencies, alerts: AlertEngine, incident: Incident | None) -> str | None:
-    """Return the other vantage whose users need an alternative; None where the daemon's own speaks for all."""
-    if incident is None or not incident.is_partial or deps.config.vantage in incident.places:
-        return None
-    mains = {vantage.id for vantage in deps.config.vantages if vantage.main}
-    silent = alerts.voters.silent_accusers(incident, deps.clock.now())
-    return min(
-        incident.places,
-        key=lambda place: (place in silent, place not in mains, place),
-        default=None,
-    )
-
-
-def _alternatives(
-    deps: Dependencies,
-    alerts: AlertEngine,
-    incident: Incident | None,
-    endpoints: Mapping[str, Endpoint],
-) -> Alternatives:
-    if incident is None or incident.service is None:
-        return Alternatives()
-    now, vantage = deps.clock.now(), _reader(deps, alerts, incident) or deps.config.vantage
-    answers = deps.answers.of_service(incident.service, now, vantage)
-    return find_alternatives(
-        incident,
-        endpoints,
-        answers,
-        covered(alerts.open_incidents, vantage),
-        now,
-        streaming={path for path in answers if deps.answers.streams(path)},
-        paused={path for path in answers if alerts.in_maintenance(path, now)},
     )
 
 
@@ -598,71 +500,8 @@ def make_metrics_server(
         return None
     host, port = deps.config.metrics
     return MetricsServer(
-        host, port, lambda: health(deps, schedule), _report(deps, schedule, ledger, alerts, hub)
+        host,
+        port,
+        lambda: health(deps, schedule),
+        metrics_report(deps, schedule, ledger, alerts, hub),
     )
-
-
-def _report(
-    deps: Dependencies,
-    schedule: Schedule,
-    ledger: BudgetLedger,
-    alerts: AlertEngine,
-    hub: "Hub | None",
-) -> Report:
-    return lambda accepts: deps.metrics.report(_state(deps, schedule, ledger, alerts, hub), accepts)
-
-
-def _state(
-    deps: Dependencies,
-    schedule: Schedule,
-    ledger: BudgetLedger,
-    alerts: AlertEngine,
-    hub: "Hub | None",
-) -> MonitorState:
-    config, now = deps.config, deps.clock.now()
-    today = now.date()
-    waiting = dict.fromkeys(config.targets, 0)
-    return MonitorState(
-        version=__version__,
-        vantage=config.vantage,
-        checks=config.checks,
-        trouble=health(deps, schedule),
-        waiting=waiting | dict(deps.store.undelivered),
-        spent={
-            **{
-                (service.id, config.vantage): ledger.spent(service.id, today)
-                for service in config.services
-            },
-            **{
-                (service, vantage): spent
-                for vantage, services in deps.store.spent_elsewhere(today).items()
-                for service, spent in services.items()
-            },
-        },
-        used=ledger.used(today),
-        currency=config.page.currency,
-        dropped=deps.store.dropped,
-        incidents=Counter(
-            (incident.service or "", incident.severity.value)
-            for incident in alerts.open_incidents
-            if incident.announced and not incident.muted
-        ),
-        vantages=config.vantages,
-        silent={
-            vantage.id for vantage in config.vantages if not alerts.voters.is_heard(vantage.id, now)
-        },
-        agents=hub.known if hub else {},
-        ingested=hub.counts.results if hub else {},
-        repeated=hub.counts.repeated if hub else {},
-        refused=hub.counts.refused if hub else {},
-    )
-
-
-def health(deps: Dependencies, schedule: Schedule) -> str | None:
-    """Return why somebody should look, or None."""
-    return f"store: {deps.store.trouble}" if deps.store.trouble else hung(deps, schedule)
-
-
-def hung(deps: Dependencies, schedule: Schedule) -> str | None:
-    """Return what only a restart would mend, or None."""
-    return schedule.trouble() or deps.store_watchdog.trouble()

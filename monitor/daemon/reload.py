@@ -17,10 +17,10 @@ from monitor.clock import Clock
 from monitor.config import Config
 from monitor.daemon.components import (
     Components,
-    Dependencies,
     make_metrics_server,
     make_web,
 )
+from monitor.daemon.dependencies import Dependencies
 from monitor.daemon.systemd import sd_notify
 from monitor.daemon.telegram_bots import sent_by_apprise
 from monitor.model import Complaint, ConfigError, MonitorError, Notice, Redactor, StoreError

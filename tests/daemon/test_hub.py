@@ -15,7 +15,8 @@ from monitor.agent.ingest import Heard
 from monitor.alerts import AlertEngine, Context
 from monitor.alerts.quorum import Reach, Standing
 from monitor.config import Config, parse
-from monitor.daemon.components import Components, Dependencies, voting_of
+from monitor.daemon.components import Components, voting_of
+from monitor.daemon.dependencies import Dependencies
 from monitor.daemon.hub import Hub
 from monitor.model import (
     AgentState,

@@ -15,7 +15,8 @@ from foreign import KEY, LITELLM, MODEL, NGINX, Relay, relaying
 from monitor.clock import SystemClock
 from monitor.config import load
 from monitor.daemon.app import Daemon
-from monitor.daemon.components import Components, Listeners
+from monitor.daemon.components import Components
+from monitor.daemon.dependencies import Listeners
 from monitor.demo.api_common import CHAT_MODEL
 from monitor.demo.launcher import Simulation
 from monitor.model import Failure, FailureKind, Incident, Result

@@ -33,7 +33,7 @@ from monitor.budget import BudgetLedger
 from monitor.clock import ClockSteps
 from monitor.courier import Courier
 from monitor.cycle import Cycle
-from monitor.daemon import components
+from monitor.daemon.message_context import context_of
 from monitor.daemon.telegram_bots import audience
 from monitor.ranking import RecentAnswers
 from monitor.schedule import SOON, phase
@@ -128,7 +128,7 @@ class Simulation(Asking, Telling):
         courier = Courier(
             self,
             self,
-            partial(components._context, kit, alerts),
+            partial(context_of, kit, alerts),
             clock=clock,
             rng=self.rng,
             is_blind=lambda: alerts.is_blind,
