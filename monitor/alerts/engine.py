@@ -181,6 +181,18 @@ class AlertEngine:
             changes += AlertChanges(incidents=(noted,))
         return changes
 
+    def _has_ended_since(self, rule: Rule, result: Result) -> bool:
+        """Say whether a run began before the end of an incident of its check: it is of that one, and opens no other."""
+        if self.voters.is_alone or _is_of_one_vantage(rule):
+            return False
+        return any(
+            incident.closed is not None
+            and result.at <= incident.closed
+            and result.check in incident.checks
+            and incidents.is_of_rule(incident, rule)
+            for incident in self._closed.values()
+        )
+
     def _judge_by(self, rule: Rule, history: RunHistory) -> AlertChanges:
         result, policy = history.latest, self._policies[rule.name]
         key = (result.check, result.vantage, rule.name)
@@ -233,6 +245,8 @@ class AlertEngine:
         now, key = result.at, (event.check, result.vantage, rule.name)
         if rule.notice:
             return self._notice_once(rule, event, failure, now)
+        if self._has_ended_since(rule, result):
+            return self._heard_late(result)
 
         # 4. Muted? Only what is muted alike shares an incident.
         past = self._known_incidents()

@@ -456,6 +456,34 @@ def test_what_comes_late_is_noted_in_the_incident_of_its_time_and_changes_nothin
     assert (world.messages, world.states) == (told, states)
 
 
+@pytest.mark.parametrize(
+    ("paused", "quorum"),
+    [((SHANGHAI,), MAJORITY), ((SHANGHAI,), ANY), ((SHANGHAI, FRANKFURT), ANY)],
+)
+def test_what_a_paused_agent_saw_before_the_incident_ended_opens_no_other(
+    paused: tuple[str, ...], quorum: Quorum
+) -> None:
+    world = World(replace(THREE, quorum=quorum))
+    world.minutes(3, bad=EVERYWHERE)
+    world.minutes(2, silent=paused)
+    world.now -= MINUTE / 2
+    for vantage in paused:
+        world.engine.voters.hear(vantage, world.now, blind=False)
+        world.run(vantage, FailureKind.CONNECT_TIMEOUT, ago=2 * MINUTE)
+    world.now += MINUTE / 2
+    assert world.messages == ["opened #1 down", "resolved #1 down"]
+    world.minutes(3)
+    assert [*world.incidents] == [1]
+
+
+def test_what_a_paused_agent_still_sees_bad_opens_an_incident_once_it_is_fresh() -> None:
+    world = World(FOR_SHANGHAI)
+    world.minutes(3, bad=EVERYWHERE)
+    world.minutes(2, silent=[SHANGHAI])
+    world.minute(bad=[SHANGHAI])
+    assert world.messages[-2:] == ["resolved #1 down", "opened #2 partial"]
+
+
 def test_who_was_known_to_see_it_bad_is_not_noted_again_when_its_results_come_late() -> None:
     world = World(FOR_SHANGHAI)
     world.minutes(5, bad=[SHANGHAI])
