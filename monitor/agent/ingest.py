@@ -259,8 +259,8 @@ class AgentApi:
             return self._malformed(vantage, 413, "the body is too large or came too slowly")
         if digest(body) != head.body_digest:
             return _refusal(401, "the body is not the one that was signed")
-        numbers = _STREAM.fullmatch(head.stream), *map(_NUMBER.fullmatch, (head.first, head.last))
-        if not all(numbers):
+        numbers = map(_NUMBER.fullmatch, (head.first, head.last, head.time))
+        if not (_STREAM.fullmatch(head.stream) and all(numbers)):
             return self._malformed(vantage, 400, "want a stream and numbers in the headers")
         first, last = int(head.first), int(head.last)
         zipped = request.headers.get("Content-Encoding", "") == "gzip"
@@ -275,7 +275,7 @@ class AgentApi:
         except WireError as error:
             return self._malformed(vantage, 400, str(error))
         now = self._clock.now()
-        received, judged = self._received(batch, head, vantage, now, first, last)
+        received, judged = self._received(batch, head, vantage, now)
         try:
             receipt = await receive(self._store, received, judged.numbers)
         except StoreError as error:
@@ -289,15 +289,13 @@ class AgentApi:
         head: SignedHead,
         vantage: Vantage,
         now: datetime,
-        first: int,
-        last: int,
     ) -> tuple[ReceivedBatch, Judged]:
         judged = judge(batch, vantage, self._settings, now)
         state = AgentState(
             vantage=vantage.id,
             key=vantage.key,
             stream=head.stream,
-            upto=last,
+            upto=int(head.last),
             heard=now,
             blind=batch.blind,
             offset_ms=batch.offset_ms,
@@ -316,7 +314,8 @@ class AgentApi:
         }
         received = ReceivedBatch(
             state=state,
-            first=first,
+            first=int(head.first),
+            sent_ms=int(head.time),
             runs=judged.runs,
             moved=judged.moved,
             spend=spend,
@@ -334,17 +333,9 @@ class AgentApi:
             return _json(409, {"upto": 0, "other_stream": True, "why": why}, wait)
         if receipt.has_gap:
             return _json(409, {"upto": receipt.upto, "why": "results are missing before these"})
-        self.counts.results[vantage.id] += len(receipt.stored)
         self.counts.repeated[vantage.id] += receipt.repeated
-        for why, count in judged.refused.items():
-            self.counts.refused[vantage.id, why] += count
-        if judged.refused:
-            log.info(
-                "event=ingest_refused vantage=%s %s",
-                vantage.id,
-                " ".join(f"{why}={count}" for why, count in judged.refused.items()),
-            )
-        self._on_heard(Heard(replace(received.state, upto=receipt.upto), receipt.stored))
+        if not receipt.is_old:
+            self._taken(vantage, received, judged, receipt)
         return _json(
             200,
             {
@@ -355,6 +346,21 @@ class AgentApi:
                 "doubted": self._doubted(vantage),
             },
         )
+
+    def _taken(
+        self, vantage: Vantage, received: ReceivedBatch, judged: Judged, receipt: Receipt
+    ) -> None:
+        """Count a batch that is new, and say who was heard."""
+        self.counts.results[vantage.id] += len(receipt.stored)
+        for why, count in judged.refused.items():
+            self.counts.refused[vantage.id, why] += count
+        if judged.refused:
+            log.info(
+                "event=ingest_refused vantage=%s %s",
+                vantage.id,
+                " ".join(f"{why}={count}" for why, count in judged.refused.items()),
+            )
+        self._on_heard(Heard(replace(received.state, upto=receipt.upto), receipt.stored))
 
     def _malformed(self, vantage: Vantage, status: int, why: str) -> web.StreamResponse:
         self.counts.refused[vantage.id, WhyRefused.MALFORMED] += 1

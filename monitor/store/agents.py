@@ -30,6 +30,10 @@ from monitor.store.transaction import WriteSet, write
 
 _AT_ONCE = 500
 """Moments of one question."""
+_ENDED = 50
+"""Streams that are remembered as ended: an agent begins a new one where its folder or a store was replaced."""
+_BESIDE = {"sent_ms", "ended"}
+"""Columns that say which requests are repeated, and nothing of the agent."""
 
 
 class _OfAgents(SQLModel):
@@ -58,6 +62,10 @@ class AgentRow(_OfAgents, table=True):
     oldest_ms: int = Field(sa_column=Column(BIG, nullable=False))
     dropped: int = Field(sa_column=Column(BIG, nullable=False))
     refused: int = Field(sa_column=Column(BIG, nullable=False))
+    sent_ms: int = Field(sa_column=Column(BIG, nullable=False))
+    """When the last batch was signed, by the agent's clock (unix ms)."""
+    ended: str
+    """The streams that another one took the place of, the newest last."""
 
 
 _AGENTS = AgentRow.metadata.tables["agents"]
@@ -70,6 +78,8 @@ class ReceivedBatch:
     state: AgentState
     """What is known of the agent with this batch; its `upto` is the last number of the batch."""
     first: int
+    sent_ms: int
+    """When it was signed, by the agent's clock (unix ms)."""
     runs: tuple[RunRecord, ...] = ()
     moved: frozenset[int] = frozenset()
     """Places in `runs` of those whose begin the hub has set: they take the next free millisecond."""
@@ -87,8 +97,10 @@ class Receipt:
     stored: tuple[RunRecord, ...] = ()
     repeated: int = 0
     """Runs that were there already."""
+    is_old: bool = False
+    """The whole batch was taken before, or is a sign of life that was given before: nothing is known by it."""
     has_gap: bool = False
-    """The batch begins beyond `upto` + 1; nothing was stored."""
+    """The batch begins beyond `upto` + 1, or is of a stream that has ended; nothing was stored."""
     is_other_stream: bool = False
     """Another agent with this key is heard; nothing was stored."""
 
@@ -99,7 +111,7 @@ async def receive(store: Store, batch: ReceivedBatch, numbers: Iterable[int]) ->
     receipt = await store.transact(
         lambda connection: _receive(connection, batch, numbered), lambda receipt: receipt.stored
     )
-    if not (receipt.has_gap or receipt.is_other_stream):
+    if not (receipt.is_old or receipt.has_gap or receipt.is_other_stream):
         store.learn_spent(batch.state.vantage, batch.spend)
     return receipt
 
@@ -113,11 +125,18 @@ def _receive(
         row = session.get(AgentRow, state.vantage)
         row = row if row is not None and row.key == state.key else None
         is_known = row is not None and row.stream == state.stream
+        ended = row.ended.split() if row is not None else []
+        if state.stream in ended:
+            return Receipt(upto=0, has_gap=True)
         if row is not None and not is_known and row.heard > state.heard - batch.taken_over_after:
             return Receipt(upto=0, is_other_stream=True)
         before = row.upto if row is not None and is_known else 0
+        is_repeated = row is not None and is_known and _is_repeated(batch, row)
+        ended += [row.stream] if row is not None and not is_known else []
     if batch.first > before + 1:
         return Receipt(upto=before, before=before, has_gap=True)
+    if is_repeated:
+        return Receipt(upto=before, before=before, repeated=len(numbered), is_old=True)
     fresh, there = [], _begins(connection, state.vantage, batch.runs)
     begins = Counter((entry.result.check, millis(entry.result.at)) for entry in batch.runs)
     for place, (number, entry) in enumerate(numbered):
@@ -131,11 +150,24 @@ def _receive(
     write_set = WriteSet.of(fresh)
     write(connection, ids, write_set, state.heard, vantage=state.vantage, crowded=crowded)
     upto = max(before, state.upto)
-    upsert(connection, _AGENTS, [asdict(replace(state, upto=upto))])
+    beside = {"sent_ms": batch.sent_ms, "ended": " ".join(ended[-_ENDED:])}
+    upsert(connection, _AGENTS, [asdict(replace(state, upto=upto)) | beside])
     small_tables.save(connection, _ledger(batch.spend, state.vantage))
     return Receipt(
         upto=upto, before=before, stored=tuple(fresh), repeated=len(numbered) - len(fresh)
     )
+
+
+def _is_repeated(batch: ReceivedBatch, row: AgentRow) -> bool:
+    """Say whether a batch of the stream that goes on tells nothing new: by its numbers, and without results by its time.
+
+    The time is compared with that of the last batch alone, so that a clock that was set back delays signs of life
+    until the next result, and locks nobody out.
+    """
+    is_empty = batch.first > batch.state.upto
+    if is_empty and batch.state.upto == row.upto:
+        return batch.sent_ms <= row.sent_ms
+    return batch.state.upto <= row.upto
 
 
 def _begins(
@@ -177,7 +209,7 @@ def states(connection: Connection, keys: Mapping[str, str]) -> dict[str, AgentSt
     refuse_unreleased(inspector, [_AGENTS])
     rows = Session(connection).exec(select_rows(AgentRow).order_by(col(AgentRow.vantage)))
     return {
-        row.vantage: AgentState(**row.model_dump())
+        row.vantage: AgentState(**row.model_dump(exclude=_BESIDE))
         for row in rows
         if row.key == keys.get(row.vantage)
     }

@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,6 +19,7 @@ from monitor.config import Config, parse
 from monitor.config.agent_document import agent_document
 from monitor.model import Failure, FailureKind, Outcome, Redactor, Result, Secret
 from monitor.store import Store
+from monitor.store.run_rows import millis
 from monitor.web import WebServer
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -73,6 +74,8 @@ class AgentHub:
     api: AgentApi
     heard: list[Heard] = field(default_factory=list)
     session: aiohttp.ClientSession = field(init=False)
+    recorded: tuple[Mapping[str, str], bytes] = field(init=False)
+    """The last push, as it was sent."""
 
     @property
     def url(self) -> str:
@@ -92,7 +95,6 @@ class AgentHub:
         **changes: str,
     ) -> Answer:
         """Send a batch; `changes` are headers that are not what was signed."""
-        self.clock.mono += 1
         first = first if first is not None else runs[0][0]
         last = last if last is not None else runs[-1][0]
         if body is None:
@@ -107,11 +109,17 @@ class AgentHub:
             stream=stream,
             first=str(first),
             last=str(last),
-            time="1764000000000",
+            time=str(millis(self.clock.now())),
             body_digest=digest(body),
         )
         headers = {**headers_of(head, key), "Content-Encoding": "gzip"}
         headers |= {name.replace("_", "-"): value for name, value in changes.items()}
+        self.recorded = headers, body
+        return await self.replay(*self.recorded)
+
+    async def replay(self, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Send to the byte what was sent before, as who has recorded it may."""
+        self.clock.mono += 1
         async with self.session.post(
             f"{self.url}/{RESULTS}", data=body, headers=headers
         ) as response:

@@ -29,7 +29,16 @@ from monitor.agent import ingest
 from monitor.agent.ingest import CONFIG, MOST_UNZIPPED, RESULTS
 from monitor.agent.signature import SignedHead, config_message, digest, is_signed, new_key
 from monitor.agent.wire import Batch, SentRun, encode_run
-from monitor.model import Evidence, FailureKind, Outcome, RunRecord, Spend, StoreError, Usage
+from monitor.model import (
+    AgentState,
+    Evidence,
+    FailureKind,
+    Outcome,
+    RunRecord,
+    Spend,
+    StoreError,
+    Usage,
+)
 from monitor.store import Store
 from monitor.store.agents import states
 
@@ -84,6 +93,87 @@ async def test_a_repeated_batch_is_skipped_by_its_numbers(hub: AgentHub) -> None
     assert (answer.document["upto"], answer.document["before"]) == (3, 2)
     assert len(await hub.stored()) == 3
     assert (hub.api.counts.results["cn"], hub.api.counts.repeated["cn"]) == (3, 2)
+
+
+async def test_who_has_recorded_a_batch_makes_no_dead_place_look_alive(hub: AgentHub) -> None:
+    await hub.push([(1, run(0))], batch=Batch(dropped=5, buffered=9, blind=True))
+    old = hub.recorded
+    spend = {(NOON.date(), "relay"): Spend(900, 0.0)}
+    await hub.push([(2, run(60))], batch=Batch(version="0.1.0", spend=spend))
+    newest, known = hub.recorded, await _known(hub)
+    for recorded in (old, newest) * 2:
+        hub.clock.tick(3600)
+        answer = await hub.replay(*recorded)
+        assert (answer.status, answer.document["upto"]) == (200, 2)
+    assert len(hub.heard) == 2
+    assert await _known(hub) == known
+    assert (hub.api.counts.results["cn"], hub.api.counts.repeated["cn"]) == (2, 4)
+    snapshot = await hub.store.snapshot(hub.clock.now())
+    assert snapshot.spent_elsewhere["cn"] == {"relay": Spend(900, 0.0)}
+
+
+async def test_who_has_recorded_signs_of_life_makes_no_dead_place_look_alive(
+    hub: AgentHub,
+) -> None:
+    """They have no numbers of their own: of two that tell as much the one that was signed later counts."""
+    await hub.push([], first=1, last=0)
+    first = hub.recorded
+    hub.clock.tick(30)
+    await hub.push([], first=1, last=0)
+    recorded = [first, hub.recorded]
+    hub.clock.tick(30)
+    await hub.push([(1, run(60))])
+    recorded.append(hub.recorded)
+    hub.clock.tick(30)
+    await hub.push([], first=2, last=1)
+    recorded.append(hub.recorded)
+    known = await _known(hub)
+    assert len(hub.heard) == 4
+    for replayed in recorded:
+        hub.clock.tick(3600)
+        assert (await hub.replay(*replayed)).status == 200
+    assert len(hub.heard) == 4
+    assert await _known(hub) == known
+
+    await hub.store.close()
+    hub.store = Store(hub.config.store, clock=hub.clock, vantage="fra", others=["cn"])
+    hub.store.open()
+    hub.api._store = hub.store
+    assert (await hub.replay(*recorded[-1])).status == 200
+    assert await _known(hub) == known
+
+
+async def test_a_stream_that_has_ended_does_not_come_back(hub: AgentHub) -> None:
+    """A place that is dead is not heard by what it sent before its folder was deleted; an agent begins a new stream."""
+    await hub.push([(1, run(0))])
+    old = hub.recorded
+    hub.clock.tick(600)
+    await hub.push([(1, run(600))], stream=OTHER_STREAM)
+    known = await _known(hub)
+    hub.clock.tick(86_400 * 90)
+    answer = await hub.replay(*old)
+    assert (answer.status, answer.document["upto"]) == (409, 0)
+    assert "other_stream" not in answer.document
+    assert await _known(hub) == known
+    assert len(hub.heard) == 2
+
+
+async def test_a_clock_that_was_set_back_locks_no_agent_out(hub: AgentHub) -> None:
+    await hub.push([(1, run(0))])
+    hub.clock.step(-86_400)
+    await hub.push([], first=2, last=1)
+    assert len(hub.heard) == 1
+    await hub.push([(2, run(-86_400))])
+    hub.clock.tick(30)
+    await hub.push([], first=3, last=2)
+    assert len(hub.heard) == 3
+
+
+async def _known(hub: AgentHub) -> AgentState:
+    [state] = (
+        await hub.store.ask(lambda connection: states(connection, {"cn": CN_KEY.public}))
+    ).values()
+    return state
 
 
 async def test_a_gap_is_refused_with_the_number_from_which_to_send_again(hub: AgentHub) -> None:
@@ -260,6 +350,7 @@ async def test_the_oldest_result_of_a_push_says_how_long_it_had_waited(hub: Agen
     hub.clock.tick(90)
     await hub.push([(1, run(0)), (2, run(60))])
     await hub.push([(3, run(3600))])  # of an agent whose clock is ahead
+    hub.clock.tick(30)
     await hub.push([], first=4, last=3)
     assert [heard.state.oldest_ms for heard in hub.heard] == [150_000, 0, 0]
 
