@@ -1,7 +1,7 @@
-"""Metrics for Prometheus: the last result and the histograms of every check, and the state of the monitor itself.
+"""Metrics: the last result and the histograms of every check, and the state of the monitor itself.
 
-Names are those of blackbox_exporter where it has one; the histograms of seconds have the bounds that OpenTelemetry's
-GenAI conventions give for a client. Every label's values are bounded: ids of the configuration, and the closed
+Prometheus reads them as a text, and `monitor/otlp.py` sends the same ones. Names are those of blackbox_exporter where it has
+one; the histograms of seconds have the bounds that OpenTelemetry's GenAI conventions give for a client. Every label's values are bounded: ids of the configuration, and the closed
 lists of outcomes, failure kinds and phases. Results live here only as long as their check is in the configuration.
 The lines of a check are kept until its next result: a scrape of a thousand checks must not hold up the event loop.
 Each metric has a row in docs/metrics.md.
@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from itertools import accumulate
 from math import inf
 
@@ -26,6 +27,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
+from monitor.clock import Clock, SystemClock
 from monitor.model import (
     AgentState,
     Check,
@@ -44,6 +46,7 @@ SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20
 TOKENS_PER_S = (5.0, 10.0, 20.0, 30.0, 40.0, 60.0, 80.0, 120.0, 160.0, 240.0, 320.0, 640.0)
 _LATE_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 30)
 _LAG_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
+Labels = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +80,39 @@ class MonitorState:
     """Results of agents, by vantage; those that were refused by reason too."""
 
 
+@dataclass(frozen=True, slots=True)
+class MetricsSnapshot:
+    """All metrics at one moment, copied so that another thread may look at them."""
+
+    own: tuple[Metric, ...]
+    """Those of the monitor itself."""
+    began: datetime
+    """Since when those are counted."""
+    checks: "tuple[tuple[Labels, _CheckSeries, bool], ...]"
+    """The labels of each check at each vantage, its counts, and whether what is now there is known."""
+
+    @property
+    def since(self) -> Mapping[Labels, datetime]:
+        """Return since when each check is counted, by its labels."""
+        return {labels: series.since for labels, series, _ in self.checks}
+
+    def families(self) -> Iterator[Metric]:
+        yield from self.own
+        for family in _FAMILIES:
+            metric = Metric(family.name, family.text, family.type)
+            for labels, series, is_known in self.checks:
+                for suffix, more, value in family.samples_of(series, is_known=is_known):
+                    metric.add_sample(family.name + suffix, dict((*labels, *more)), value)
+            yield metric
+
+
 class Metrics:
     """Collects results and lateness. Use it from one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._clock = clock or SystemClock()
+        self._since = self._clock.now()
         self._series: dict[tuple[str, str], _CheckSeries] = {}
         """By check and vantage."""
         self._own = CollectorRegistry(auto_describe=False)
@@ -120,17 +151,13 @@ class Metrics:
 
     def report(self, state: MonitorState, accepts: str) -> tuple[bytes, str]:
         """Return the text and its content type, and forget checks that left the configuration."""
-        for check in state.checks:
-            self._of(check.key, state.vantage)
-        known = {(check.key, vantage): check for check, vantage in _known(state)}
-        self._series = {key: self._series[key] for key in known if key in self._series}
         encode, content_type = choose_encoder(accepts)
         registry = CollectorRegistry(auto_describe=False)
         registry.register(_Families(_monitor(state)))
         registry.register(_Families(self._own.collect()))
         lines = [
-            series.lines(_labels(known[key], key[1]), is_known=key[1] not in state.silent)
-            for key, series in self._series.items()
+            series.lines(labels, is_known=is_known)
+            for labels, series, is_known in self._current(state)
         ]
         is_open = content_type.startswith("application/openmetrics-text")
         text = "".join(
@@ -139,11 +166,33 @@ class Metrics:
         )
         return text.encode() + encode(registry), content_type
 
+    def snapshot(self, state: MonitorState) -> MetricsSnapshot:
+        """Copy what the text would say, and forget checks that left the configuration."""
+        return MetricsSnapshot(
+            (*_monitor(state), *self._own.collect()),
+            self._since,
+            tuple(
+                (labels, series.copy(), is_known)
+                for labels, series, is_known in self._current(state)
+            ),
+        )
+
+    def _current(self, state: MonitorState) -> "list[tuple[Labels, _CheckSeries, bool]]":
+        """Return the labels and counts of each check, and whether its vantage is heard."""
+        for check in state.checks:
+            self._of(check.key, state.vantage)
+        known = {(check.key, vantage): check for check, vantage in _known(state)}
+        self._series = {key: self._series[key] for key in known if key in self._series}
+        return [
+            (_labels(known[check, vantage], vantage), series, vantage not in state.silent)
+            for (check, vantage), series in self._series.items()
+        ]
+
     def _of(self, check: str, vantage: str) -> "_CheckSeries":
         key = check, vantage
         series = self._series.get(key)
         if series is None:
-            series = self._series[key] = _CheckSeries()
+            series = self._series[key] = _CheckSeries(self._clock.now())
         return series
 
 
@@ -174,6 +223,11 @@ class _Buckets:
         self.counts = [0] * (len(bounds) + 1)
         self.total = 0.0
 
+    def copy(self) -> "_Buckets":
+        copied = _Buckets(self.bounds)
+        copied.counts, copied.total = [*self.counts], self.total
+        return copied
+
     def add(self, value: float) -> None:
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
@@ -182,9 +236,10 @@ class _Buckets:
 class _CheckSeries:
     """All that is counted of one check at one vantage, and its lines."""
 
-    __slots__ = ("_lines", "failures", "histograms", "latest", "missed", "runs")
+    __slots__ = ("_lines", "failures", "histograms", "latest", "missed", "runs", "since")
 
-    def __init__(self) -> None:
+    def __init__(self, since: datetime) -> None:
+        self.since = since
         self.latest: Result | None = None
         self.runs: Counter[Outcome] = Counter()
         self.failures: Counter[FailureKind] = Counter()
@@ -192,6 +247,13 @@ class _CheckSeries:
         self.histograms: dict[str, _Buckets] = {}
         """By figure."""
         self._lines: dict[bool, tuple[str, ...]] = {}
+
+    def copy(self) -> "_CheckSeries":
+        copied = _CheckSeries(self.since)
+        copied.latest, copied.missed = self.latest, self.missed
+        copied.runs, copied.failures = self.runs.copy(), self.failures.copy()
+        copied.histograms = {figure: counts.copy() for figure, counts in self.histograms.items()}
+        return copied
 
     def miss(self, runs: int) -> None:
         self.missed += runs
@@ -210,19 +272,19 @@ class _CheckSeries:
                 buckets.add(value if figure == "tokens_per_s" else value / 1000)
         self._lines.clear()
 
-    def lines(self, labels: str, *, is_known: bool) -> tuple[str, ...]:
-        """Return the lines of each of `_FAMILIES`; those of its last run only where what is now `is_known`."""
+    def lines(self, labels: Labels, *, is_known: bool) -> tuple[str, ...]:
+        """Return the lines of each of `_FAMILIES`."""
         lines = self._lines.get(is_known)
         if lines is None:
+            own = _text(labels)[1:]
             lines = self._lines[is_known] = tuple(
-                family.lines(self, labels) if is_known or family.type != "gauge" else ""
-                for family in _FAMILIES
+                family.lines(self, own, is_known=is_known) for family in _FAMILIES
             )
         return lines
 
 
 _BOUNDS = {"total": SECONDS, "ttft": SECONDS, "tokens_per_s": TOKENS_PER_S}
-Sample = tuple[str, str, float | None]
+Sample = tuple[str, Labels, float | None]
 """What follows the name, the labels after the check's, and the value."""
 
 
@@ -239,21 +301,37 @@ class _Family:
         name = f"{self.name}_total" if self.type == "counter" and not is_open else self.name
         return f"# HELP {name} {self.text}\n# TYPE {name} {self.type}\n"
 
-    def lines(self, series: _CheckSeries, labels: str) -> str:
+    def samples_of(
+        self, series: _CheckSeries, *, is_known: bool
+    ) -> Iterator[tuple[str, Labels, float]]:
+        """Yield the values that there are; those of the last run only where what is now there `is_known`."""
+        if is_known or self.type != "gauge":
+            for suffix, more, value in self.samples(series):
+                if value is not None:
+                    yield suffix, more, value
+
+    def lines(self, series: _CheckSeries, labels: str, *, is_known: bool) -> str:
         return "".join(
             [
-                f"{self.name}{suffix}{{{labels}{more}}} {_number(value)}\n"
-                for suffix, more, value in self.samples(series)
-                if value is not None
+                f"{self.name}{suffix}{{{labels}{_text(more)}}} {_number(value)}\n"
+                for suffix, more, value in self.samples_of(series, is_known=is_known)
             ]
         )
 
 
-def _labels(check: Check, vantage: str) -> str:
+def _labels(check: Check, vantage: str) -> Labels:
     return (
-        f"service={_quoted(check.service)},endpoint={_quoted(check.endpoint.id)},"
-        f"probe={_quoted(check.probe.id)},vantage={_quoted(vantage)}"
+        ("service", check.service),
+        ("endpoint", check.endpoint.id),
+        ("probe", check.probe.id),
+        ("vantage", vantage),
     )
+
+
+@lru_cache(200)
+def _text(labels: Labels) -> str:
+    """Write labels, each behind a comma."""
+    return "".join([f",{name}={_quoted(value)}" for name, value in labels])
 
 
 def _quoted(value: str) -> str:
@@ -270,22 +348,22 @@ def _last(name: str, text: str, value: Callable[[Result], float | None]) -> _Fam
 
     def samples(series: _CheckSeries) -> Iterator[Sample]:
         if series.latest is not None:
-            yield "", "", value(series.latest)
+            yield "", (), value(series.latest)
 
     return _Family("gauge", name, text, samples)
 
 
 def _histogram(name: str, text: str, figure: str) -> _Family:
     """Make a metric of every run of a figure, whose bounds are cumulative on the wire."""
-    bounds = [f",le={_quoted(_number(bound))}" for bound in (*_BOUNDS[figure], inf)]
+    bounds = [(("le", _number(bound)),) for bound in (*_BOUNDS[figure], inf)]
 
     def samples(series: _CheckSeries) -> Iterator[Sample]:
         buckets = series.histograms.get(figure)
         if buckets is not None:
             upto = [*accumulate(buckets.counts)]
             yield from (("_bucket", le, count) for le, count in zip(bounds, upto, strict=True))
-            yield "_sum", "", buckets.total
-            yield "_count", "", upto[-1]
+            yield "_sum", (), buckets.total
+            yield "_count", (), upto[-1]
 
     return _Family("histogram", name, text, samples)
 
@@ -293,7 +371,7 @@ def _histogram(name: str, text: str, figure: str) -> _Family:
 def _phases(series: _CheckSeries) -> Iterator[Sample]:
     if series.latest is not None:
         for phase, seconds in _phases_of(series.latest.timings).items():
-            yield "", f',phase="{phase}"', seconds
+            yield "", (("phase", phase),), seconds
 
 
 def _phases_of(timings: Timings) -> dict[str, float | None]:
@@ -314,21 +392,21 @@ def _phases_of(timings: Timings) -> dict[str, float | None]:
 
 def _balance(series: _CheckSeries) -> Iterator[Sample]:
     if series.latest is not None and (balance := series.latest.balance):
-        yield "", f",currency={_quoted(balance.currency)}", balance.amount
+        yield "", (("currency", balance.currency),), balance.amount
 
 
 def _runs(series: _CheckSeries) -> Iterator[Sample]:
     for outcome in Outcome:
-        yield "_total", f',outcome="{outcome.value}"', series.runs[outcome]
+        yield "_total", (("outcome", outcome.value),), series.runs[outcome]
 
 
 def _failures(series: _CheckSeries) -> Iterator[Sample]:
     for kind, count in sorted(series.failures.items()):
-        yield "_total", f',kind="{kind.value}",fault="{kind.fault.value}"', count
+        yield "_total", (("kind", kind.value), ("fault", kind.fault.value)), count
 
 
 def _missed(series: _CheckSeries) -> Iterator[Sample]:
-    yield "_total", "", series.missed
+    yield "_total", (), series.missed
 
 
 def _success(result: Result) -> float | None:

@@ -5,99 +5,32 @@ import shutil
 import subprocess
 import time
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from metrics_cast import AT, DOWN, FROM_CN, GOOD, READING, WITH_CN, check, exposed, samples
 from prometheus_client.openmetrics.parser import (
     text_string_to_metric_families as strict_metric_families,
 )
 from prometheus_client.parser import text_string_to_metric_families
 
-from monitor.metrics import SECONDS, TOKENS_PER_S, Metrics, MonitorState
+from monitor.metrics import SECONDS, TOKENS_PER_S, Metrics
 from monitor.model import (
-    AgentState,
     Balance,
-    Check,
-    Endpoint,
     Failure,
     FailureKind,
     Outcome,
     Result,
     RunRecord,
-    Spend,
-    Stream,
     Timings,
-    Vantage,
 )
-from monitor.probes.probe import ProbeSettings
 
 ROOT = Path(__file__).parents[1]
 RULES = ROOT / "docs" / "grafana" / "alerts.yml"
 PAGE = (ROOT / "docs" / "metrics.md").read_text()
-AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
-
-
-class Ping(ProbeSettings):
-    kind = "chat"
-
-
-def check(endpoint: str) -> Check:
-    at = Endpoint(id=endpoint, service="s", url="http://127.0.0.1:9", name=endpoint)
-    return Check(service="s", endpoint=at, probe=Ping(every=timedelta(minutes=1)).named("chat"))
-
-
-GOOD = Result(
-    check="s/a/chat",
-    vantage="here",
-    at=AT,
-    outcome=Outcome.UP,
-    timings=Timings(dns=1, connect=2, tls=3, ttfb=100, ttft=250, ttft_visible=250, total=1000),
-    http_status=200,
-    stream=Stream(tokens_per_s=42.5),
-    cert_expires=AT + timedelta(days=30),
-    late_ms=4,
-)
-DOWN = Result(
-    check="s/b/chat",
-    vantage="here",
-    at=AT,
-    outcome=Outcome.DOWN,
-    failure=Failure(FailureKind.TCP_REFUSED, "nobody listens"),
-)
-READING = MonitorState(
-    version="0.1.0",
-    vantage="here",
-    checks=(check("a"), check("b"), check("never-asked")),
-    trouble=None,
-    waiting={"phone": 2, "mail": 0},
-    spent={("s", "fra"): Spend(1200, 0.25), ("s", "cn"): Spend(7)},
-    used={"s": 0.5},
-    currency="USD",
-    dropped=0,
-    incidents={("s", "down"): 1, ("", "monitor"): 1},
-    agents={
-        "cn": AgentState(
-            vantage="cn", stream="x", upto=9, heard=AT, offset_ms=1500, buffered=4, oldest_ms=2500
-        )
-    },
-    ingested={"cn": 9},
-    refused={("cn", "unknown_check"): 2},
-)
-
-
-def exposed(metrics: Metrics, reading: MonitorState = READING) -> str:
-    return metrics.report(reading, "")[0].decode()
-
-
-def samples(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
-    return {
-        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
 
 
 @pytest.fixture
@@ -266,10 +199,6 @@ def test_a_figure_that_a_check_never_had_has_no_histogram(metrics: Metrics) -> N
         for line in exposed(metrics).splitlines()
         if line.startswith("probe_run_") and 'endpoint="b"' in line
     ]
-
-
-FROM_CN = replace(GOOD, vantage="cn", timings=Timings(ttft=700, total=2000))
-WITH_CN = replace(READING, vantages=(Vantage(id="cn", key="k"),))
 
 
 def of_cn(text: str, name: str, **more: str) -> float | None:

@@ -26,6 +26,7 @@ from monitor.cli.options import AsJson, ConfigPath, load
 from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
 from monitor.daemon import BOTS
+from monitor.daemon.metrics_push import NOTE as METRICS_NOTE
 from monitor.daemon.publish_command import NOTE
 from monitor.model import (
     NO_SPEND,
@@ -73,6 +74,7 @@ def command(path: ConfigPath = None, as_json: AsJson = False) -> None:
     for more in (
         *learned_figures.lines(loaded, SystemClock().now()),
         _publish_trouble(last_publish(loaded)),
+        _metrics_trouble(loaded),
         *_bot_lines(loaded),
     ):
         if more:
@@ -105,6 +107,22 @@ def _publish_trouble(run: dict[str, Any] | None) -> str | None:
     if run is None or not run["trouble"]:
         return None
     return f"The page was not carried at {run['at']}: {run['trouble']}"
+
+
+def metrics_push(config: Config) -> dict[str, str] | None:
+    """Return since when the metrics are taken, or why not, where they are pushed."""
+    if config.otlp is None:
+        return None
+    with closing(Store.read_only(config.store)) as reader:
+        state: dict[str, str] | None = json.loads(reader.note(METRICS_NOTE) or "null")
+    return state
+
+
+def _metrics_trouble(config: Config) -> str | None:
+    state = metrics_push(config)
+    if state is None or not state["trouble"]:
+        return None
+    return f"The metrics have not been taken since {state['since']}: {state['trouble']}"
 
 
 def bot_states(config: Config) -> dict[str, dict[str, str | None]]:
@@ -346,6 +364,7 @@ def document(config: Config, snapshot: Snapshot, daemon: DaemonHealth | None) ->
             for silence in snapshot.silences
         ],
         "publish": last_publish(config),
+        "otlp": metrics_push(config),
         "bots": bot_states(config),
         "subscribers": subscribers(config),
         "moved_chats": moved_chats(config),

@@ -3,10 +3,10 @@
 What may be secret of one is never quoted.
 """
 
-import importlib
 import re
 import unicodedata
 from difflib import get_close_matches
+from importlib.util import find_spec
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -166,6 +166,12 @@ def _public_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _otlp_url(text: str) -> str:
+    """Check the address of a receiver, to which `/v1/metrics` is added, as OTEL_EXPORTER_OTLP_ENDPOINT has it."""
+    _must_have("opentelemetry.exporter.otlp.proto.http", "OpenTelemetry", "otlp")
+    return _public_url(text).removesuffix("/v1/metrics")
+
+
 def _link(text: str) -> str:
     if not re.fullmatch(r"(https?://|mailto:)[^\s\x00-\x1f]+", text):
         raise ValueError(f'got "{text[:80]}", want an address that begins with https:// or mailto:')
@@ -271,7 +277,7 @@ def read_proxy(text: str) -> Proxy:
 def read_channel_proxy(text: str) -> Secret:
     """Check the proxy of a channel as `read_proxy` does; messages go out through another library."""
     if read_proxy(text).socks:
-        _must_have("socks")
+        _must_have("socks", "SOCKS", "socks")
     return Secret(text)
 
 
@@ -290,14 +296,17 @@ _WANT_PROXY = (
 def _check_socks(user: str, password: str, *, login: bool) -> None:
     if login and not (_fits(user) and _fits(password)):
         raise ValueError("wants a user and a password of 1 to 255 ASCII characters for SOCKS")
-    _must_have("aiohttp_socks")
+    _must_have("aiohttp_socks", "SOCKS", "socks")
 
 
-def _must_have(module: str) -> None:
+def _must_have(module: str, purpose: str, extra: str) -> None:
+    """Raise ValueError where a library of an extra is not there; it is not imported."""
     try:
-        importlib.import_module(module)
-    except ImportError:
-        raise ValueError('needs an extra for SOCKS; run: pip install "monitor[socks]"') from None
+        is_there = find_spec(module) is not None
+    except (ImportError, ValueError):  # a package above it is not there, or is hidden
+        is_there = False
+    if not is_there:
+        raise ValueError(f'needs an extra for {purpose}; run: pip install "monitor[{extra}]"')
 
 
 def _fits(word: str) -> bool:
@@ -328,6 +337,7 @@ def _login(parts: SplitResult) -> str:
 BaseUrl = Annotated[str, BeforeValidator(_one_address), AfterValidator(_base_url)]
 HubUrl = Annotated[str, AfterValidator(_public_url)]
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
+OtlpUrl = Annotated[str, AfterValidator(_otlp_url)]
 Links = Annotated[
     dict[Annotated[str, Field(min_length=1, max_length=40)], Annotated[str, AfterValidator(_link)]],
     AfterValidator(lambda links: tuple(links.items())),

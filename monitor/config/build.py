@@ -30,6 +30,7 @@ from monitor.model import (
     Maintenance,
     MaintenanceWindow,
     Names,
+    OtlpSettings,
     PageSettings,
     Price,
     Recurrence,
@@ -65,6 +66,7 @@ class Config:
     store: str
     listen: tuple[str, int] | None
     metrics: tuple[str, int] | None
+    otlp: OtlpSettings | None
     heartbeat: Secret | None
     diagnosis: DiagnosisSettings
     page: PageSettings
@@ -166,6 +168,7 @@ def build(
         store=_store(tables.monitor.store, state),
         listen=_listen(tables.monitor.listen),
         metrics=_listen(tables.monitor.metrics),
+        otlp=_otlp(tables.monitor),
         heartbeat=Secret(tables.monitor.heartbeat) if tables.monitor.heartbeat else None,
         diagnosis=_diagnosis(tables.monitor),
         page=_page(tables, path.parent, state, prices),
@@ -190,6 +193,10 @@ def build(
         warnings=(*tables.misuses, *tables.warnings),
         secrets=(*secrets, *_more_secrets(tables, checks, services, channels, webhooks)),
     )
+
+
+def _otlp(table: MonitorTable) -> OtlpSettings | None:
+    return OtlpSettings(**dict(table.otlp)) if table.otlp else None
 
 
 def _diagnosis(table: MonitorTable) -> DiagnosisSettings:
@@ -346,16 +353,13 @@ def _more_secrets(
 
     The path of a resolver may be a customer's number.
     """
-    monitor = tables.monitor
+    yield from _secrets_of_monitor(tables.monitor)
     yield from _secrets_of_probes(checks)
     for service in services:
         for endpoint in service.endpoints:
             yield from (value for _, value in endpoint.headers)
             if endpoint.proxy:
                 yield from _login_secrets(endpoint.proxy.login)
-    if monitor.heartbeat:
-        yield Secret(monitor.heartbeat)
-        yield from map(Secret, address_parts(monitor.heartbeat))
     for channel in channels:
         yield channel.url
         yield from map(Secret, address_parts(channel.url.reveal()))
@@ -363,6 +367,14 @@ def _more_secrets(
             yield from _login_secrets(read_proxy(channel.proxy.reveal()).login)
     for webhook in webhooks:
         yield from _secrets_of(webhook)
+
+
+def _secrets_of_monitor(monitor: MonitorTable) -> Iterator[Secret]:
+    if otlp := _otlp(monitor):
+        yield from (value for _, value in otlp.headers)
+    if monitor.heartbeat:
+        yield Secret(monitor.heartbeat)
+        yield from map(Secret, address_parts(monitor.heartbeat))
     for resolver in monitor.resolvers:
         if "://" in resolver:
             yield from map(Secret, address_parts(resolver.removesuffix("/dns-query")))

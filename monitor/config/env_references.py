@@ -65,7 +65,11 @@ class References:
 
     def _is_needed(self, place: Place) -> bool:
         if self.needed is Secrets.ENDPOINTS:
-            return place[0] not in {"channel", "webhook", "page"} and place[-1] != "heartbeat"
+            is_of_others = place[0] in {"channel", "webhook", "page"} or place[:2] == (
+                "monitor",
+                "otlp",
+            )
+            return not is_of_others and place[-1] != "heartbeat"
         return self.needed is Secrets.ALL
 
     def _lacks_secret(self, value: Any, place: Place) -> bool:

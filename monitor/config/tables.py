@@ -26,6 +26,7 @@ from monitor.config.addresses import (
     HubUrl,
     Links,
     Listen,
+    OtlpUrl,
     PublicUrl,
     ResolverAddress,
     StoreUrl,
@@ -133,6 +134,15 @@ def _default_of(value: type, name: str) -> Any:
     return next(field.default for field in fields(value) if field.name == name)
 
 
+class OtlpTable(Table):
+    url: OtlpUrl = Key(description="the receiver; /v1/metrics is added")
+    headers: Headers = Key({}, description='sent with each push, such as "Bearer ${NAME}"')
+
+
+def _table_of_url(value: Any) -> Any:
+    return {"url": value} if isinstance(value, str) else value
+
+
 class MonitorTable(Table):
     vantage: str = Key(
         LOCAL, min_length=1, max_length=40, description="where this daemon probes from"
@@ -143,6 +153,10 @@ class MonitorTable(Table):
     metrics: Listen = Key(
         "", description='where /metrics and the reasons of /healthz are, e.g. "127.0.0.1:9090"'
     )
+    otlp: Annotated[
+        OtlpTable | None,
+        BeforeValidator(_table_of_url, json_schema_input_type=OtlpTable | str | None),
+    ] = Key(None, description="an OpenTelemetry receiver that metrics are pushed to, or a table")
     heartbeat: HeartbeatUrl | None = Key(
         None, description="pinged each minute while all goes well, e.g. at healthchecks.io"
     )

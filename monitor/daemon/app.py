@@ -23,12 +23,13 @@ from monitor.daemon import STARTED
 from monitor.daemon.components import Components
 from monitor.daemon.deadman_switch import DeadMansSwitch
 from monitor.daemon.dependencies import Dependencies, Listeners
+from monitor.daemon.metrics_push import MetricsPush
 from monitor.daemon.reload import Reloader, forget_removed
 from monitor.daemon.self_monitor import SelfMonitor
-from monitor.daemon.self_report import health, hung
+from monitor.daemon.self_report import health, hung, monitor_state
 from monitor.daemon.systemd import StoreWatchdog, sd_notify, watchdog_interval
 from monitor.logs import RepeatFilter
-from monitor.metrics import Metrics
+from monitor.metrics import Metrics, MetricsSnapshot
 from monitor.model import Notice, Redactor, RestartState, StoreError
 from monitor.probes.wire.resolver import Resolve, system_resolve
 from monitor.ranking import RecentAnswers
@@ -108,7 +109,7 @@ class Daemon:
             redact=Redactor(config.secrets),
             store=self.store,
             store_watchdog=StoreWatchdog(clock),
-            metrics=Metrics(),
+            metrics=Metrics(clock),
             listeners=listeners or Listeners(),
             answers=RecentAnswers(config.checks),
             clock_steps=ClockSteps(clock),
@@ -166,6 +167,7 @@ class Daemon:
             asyncio.create_task(
                 self._deadman_switch(components).run(self.stop), name="deadman_switch"
             ),
+            asyncio.create_task(self._metrics_push(components).run(self.stop), name="metrics_push"),
             asyncio.create_task(self._reload_when_requested(components), name="reload"),
             asyncio.create_task(self._watchdog(components), name="watchdog"),
             asyncio.create_task(self._measure_loop_lag(), name="loop_lag"),
@@ -190,6 +192,19 @@ class Daemon:
             ),
             summary=lambda: f"{len(self.deps.config.checks)} checks, {components.alerts.summary}",
             clock=self.clock,
+        )
+
+    def _metrics_push(self, components: Components) -> MetricsPush:
+        def snapshot() -> MetricsSnapshot:
+            parts = components.schedule, components.cycle.ledger, components.alerts, components.hub
+            return self.deps.metrics.snapshot(monitor_state(self.deps, *parts))
+
+        return MetricsPush(
+            lambda: self.deps.config.otlp,
+            snapshot,
+            self.deps.config.vantage,
+            clock=self.clock,
+            report=self.store.note,
         )
 
     def _loop_ended(self, task: asyncio.Task[None]) -> None:

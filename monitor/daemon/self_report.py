@@ -32,10 +32,12 @@ def metrics_report(
     alerts: AlertEngine,
     hub: "Hub | None",
 ) -> Report:
-    return lambda accepts: deps.metrics.report(_state(deps, schedule, ledger, alerts, hub), accepts)
+    return lambda accepts: deps.metrics.report(
+        monitor_state(deps, schedule, ledger, alerts, hub), accepts
+    )
 
 
-def _state(
+def monitor_state(
     deps: Dependencies,
     schedule: Schedule,
     ledger: BudgetLedger,

@@ -69,6 +69,7 @@ from monitor.model.settings import (
     AlertSettings,
     Channel,
     HistorySettings,
+    OtlpSettings,
     PageSettings,
     Publishing,
     Webhook,

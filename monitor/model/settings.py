@@ -154,6 +154,15 @@ class PageSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OtlpSettings:
+    """Names a receiver that metrics are pushed to."""
+
+    url: str
+    """`/v1/metrics` is below it."""
+    headers: tuple[tuple[str, Secret], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HistorySettings:
     """The time for which each kind of data is kept; None is forever."""
 

@@ -14,6 +14,7 @@ from monitor.config.tables import (
     TABLES,
     TABLES_BY_ID,
     EndpointTable,
+    OtlpTable,
     PublishTable,
     keys_of,
     table_of,
@@ -60,6 +61,11 @@ def test_every_key_of_a_table_is_documented_and_no_other(name: str, page: str) -
 
 def test_every_key_of_the_publish_table_is_documented(page: str) -> None:
     assert documented("### `publish` as a table", page) == keys_of(PublishTable)
+
+
+def test_every_key_of_the_otlp_table_is_documented(page: str) -> None:
+    (row,) = re.findall(r"^\| `otlp` \|.*", (DOCS / page).read_text(), re.MULTILINE)
+    assert all(f"{key} = " in row for key in keys_of(OtlpTable))
 
 
 def test_every_key_of_an_endpoint_is_documented_and_no_other(page: str) -> None:
