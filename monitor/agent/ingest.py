@@ -29,6 +29,7 @@ from monitor.agent.wire import (
     Batch,
     NewerWireError,
     SentRun,
+    TooManyValuesError,
     WireError,
     decode_batch,
     record,
@@ -268,7 +269,7 @@ class AgentApi:
             batch = await asyncio.to_thread(
                 _decode, body, vantage=vantage.id, first=first, last=last, zipped=zipped
             )
-        except _TooLargeError as error:
+        except (_TooLargeError, TooManyValuesError) as error:
             return self._malformed(vantage, 413, str(error))
         except NewerWireError as error:
             return _json(400, {"why": str(error), "speaks": VERSION})

@@ -29,6 +29,8 @@ from monitor.model import (
 VERSION = 1
 MOST_RESULTS = 5_000
 """Results of one batch."""
+MOST_VALUES = 250_000
+"""Values of one batch, also in keys that nobody knows: decoded, a value of few bytes takes up to a hundred."""
 MOST_EVIDENCE = 4096
 """Bytes of a result's evidence as JSON."""
 _MS = timedelta(milliseconds=1)
@@ -44,6 +46,10 @@ Document = dict[str, Any]
 
 class WireError(ValueError):
     """Says what of a document cannot be taken."""
+
+
+class TooManyValuesError(WireError):
+    """Says that a document would take far more memory than its bytes."""
 
 
 class NewerWireError(WireError):
@@ -301,6 +307,9 @@ def _loads(body: bytes) -> Any:
     def refuse(_: str) -> None:
         raise WireError("want no NaN and no infinity")
 
+    # Each value but the first follows a comma, or a bracket; those within texts count too.
+    if sum(map(body.count, (b",", b"[", b"{"))) > MOST_VALUES:
+        raise TooManyValuesError(f"want at most {MOST_VALUES} values")
     try:
         return json.loads(body, parse_constant=refuse)
     except WireError:

@@ -431,6 +431,7 @@ async def test_a_body_that_is_no_batch_is_refused_and_counted(hub: AgentHub) -> 
         (gzip.compress(b'{"v":1,"results":[[5,{}]]}'), 400),
         (gzip.compress(b'{"v":1,"results":[' + b",".join([b"[1,{}]"] * 5001) + b"]}"), 400),
         (gzip.compress(b" " * (MOST_UNZIPPED + 1)), 413),
+        (gzip.compress(b'{"v":1,"nobody":[' + b"{}," * 200_000 + b"0]}"), 413),
         (b"no gzip", 400),
         (gzip.compress(b'{"v":1}')[:-4], 400),
         (gzip.compress(b'{"v":1}') * 2, 400),

@@ -1,6 +1,7 @@
 """A whole result survives the wire; whatever a stranger sends is a result or a refusal, never a crash."""
 
 import json
+import tracemalloc
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -8,10 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.agent.push import MOST_RUNS
 from monitor.agent.wire import (
     MOST_EVIDENCE,
+    MOST_VALUES,
     Batch,
     SentRun,
+    TooManyValuesError,
     WireError,
     decode_batch,
     decode_run,
@@ -217,6 +221,64 @@ def test_what_is_no_result_is_refused_in_words_that_quote_nothing(results: str) 
     with pytest.raises(WireError) as caught:
         decode_batch(body, vantage="cn", first=1, last=1)
     assert len(str(caught.value)) < 100
+
+
+_MOST_BODY = 8 << 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "piece", ["{},", "[],", '{"a":1},', "1.5,", '"ab",', "[[[[]]]],", '"😀aaaaaaaaaaaaaaaaaaaa",']
+)
+def test_a_hostile_body_costs_less_than_ten_times_its_bytes(piece: str) -> None:
+    """2.8 million empty objects in a key that nobody reads took 200 MB."""
+    body = b'{"v":1,"nobody":[' + piece.encode() * (_MOST_BODY // len(piece.encode())) + b"0]}"
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooManyValuesError):
+            decode_batch(body, vantage="cn", first=1, last=0)
+        refused = tracemalloc.get_traced_memory()[1]
+        fits = body[: body.index(b"[") + 1]
+        count = (MOST_VALUES - 9) // sum(map(piece.count, ",[{"))
+        fits += piece.encode() * min(count, _MOST_BODY // len(piece.encode())) + b"0]}"
+        tracemalloc.reset_peak()
+        decode_batch(fits, vantage="cn", first=1, last=0)
+        taken = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert refused < 1 << 20
+    assert taken < 10 * _MOST_BODY
+
+
+def test_so_many_values_as_an_agent_ever_sends_at_once_are_taken() -> None:
+    """A thousand runs with all that a run can have, and more evidence than fits."""
+    filled = SentRun(
+        result=Result(
+            check="a/x/chat",
+            vantage="cn",
+            at=AT,
+            outcome=Outcome.DOWN,
+            failure=Failure(FailureKind.BAD_GATEWAY, "got 502, want 200"),
+            timings=Timings(dns=1.5, connect=2.5, tls=3.5, ttfb=4.5, ttft=5.5, total=6.5),
+            http_status=502,
+            remote_ip="192.0.2.1",
+            model="gpt-4o-mini",
+            stream=Stream(events=9, content_chunks=8, tokens_out=7, stall_max_ms=6.5),
+            usage=Usage(tokens_in=5, tokens_out=4, cost_usd=0.5),
+            cert_expires=AT,
+            cert_lifetime=timedelta(days=90),
+            retry_after=timedelta(seconds=9),
+            late_ms=7.5,
+            trusted_timings=False,
+        ),
+        evidence=Evidence(
+            headers=(("Name", "a value, or two"),) * 40, body="<p>no,\n" * 50, note="so"
+        ),
+        missed=3,
+    )
+    sent = [(number, encode_run(filled)) for number in range(1, MOST_RUNS + 1)]
+    body = encode_batch(Batch(), sent)
+    assert len(decode_batch(body, vantage="cn", first=1, last=MOST_RUNS).runs) == MOST_RUNS
 
 
 JSON = st.recursive(
