@@ -46,6 +46,7 @@ async def config(tmp_path: Path, clock: HandClock) -> Config:
         batch = ReceivedBatch(
             state=state,
             first=1,
+            sent_ms=0,
             runs=(run(vantage, now, Outcome.DOWN),),
             taken_over_after=timedelta(),
         )

@@ -104,7 +104,13 @@ class Judging:
         self.number += 1
         state = AgentState(vantage="cn", key=KEY, stream="s", upto=self.number, heard=now)
         silent = timedelta(minutes=3)
-        batch = ReceivedBatch(state=state, first=self.number, runs=(run,), taken_over_after=silent)
+        batch = ReceivedBatch(
+            state=state,
+            first=self.number,
+            sent_ms=self.number,
+            runs=(run,),
+            taken_over_after=silent,
+        )
         await receive(self.store, batch, [self.number])
         self.hub._heard(Heard(state, (run,)))
 

@@ -38,6 +38,7 @@ async def url(tmp_path: Path, clock: HandClock) -> str:
         batch = ReceivedBatch(
             state=AgentState(vantage=CN, stream="s", upto=number, heard=at),
             first=number,
+            sent_ms=0,
             runs=(_failed(CN, number),),
             taken_over_after=timedelta(),
         )
@@ -138,6 +139,7 @@ async def test_what_comes_after_a_cut_is_counted_as_ever(url: str, clock: HandCl
         batch = ReceivedBatch(
             state=AgentState(vantage=CN, stream="s", upto=73, heard=clock.wall),
             first=73,
+            sent_ms=0,
             runs=(record,),
             taken_over_after=timedelta(),
         )
