@@ -152,10 +152,11 @@ def printable(text: str) -> str:
 
 def clean_text(text: str, limit: int = 300) -> str:
     """Return one line of at most `limit` characters: no controls, bidi marks or lone surrogates."""
-    text = text[: limit * 4].encode("utf-8", "replace").decode("utf-8")
-    text = _BIDI.sub("", text)
-    text = "".join(
-        " " if unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} else char for char in text
-    )
+    text = text[: limit * 4]
+    if not (text.isascii() and text.isprintable()):  # most are, and a run has some ten
+        text = _BIDI.sub("", text.encode("utf-8", "replace").decode("utf-8"))
+        text = "".join(
+            " " if unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} else char for char in text
+        )
     text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 1] + "…"

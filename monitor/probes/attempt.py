@@ -87,8 +87,9 @@ async def attempt(
     probe = check.probe
     if not isinstance(probe, ProbeSettings):
         raise TypeError(f"got a {type(probe).__name__} as probe, want settings that can run")
-    run = Run(check=check, habit=habit, client=client, rng=rng, now=at, peers=peers, redact=redact)
-    finding = _without_key(check, probe, habit) or await _ask(probe, run)
+    heard = _LastAnswer(client)
+    run = Run(check=check, habit=habit, client=heard, rng=rng, now=at, peers=peers, redact=redact)
+    finding = _without_key(check, probe, habit) or await _ask(probe, run, heard)
     timings = _timings(finding)
     failure = _judge(finding, timings, probe, at, cert_days)
     failure = judge_edge_timeout(failure, finding.exchange, check.endpoint.cut_after)
@@ -127,13 +128,12 @@ def _without_key(check: Check, probe: ProbeSettings, habit: Habit) -> Finding | 
     return _nothing_heard(Failure(FailureKind.NO_KEY, why), habit)
 
 
-async def _ask(probe: ProbeSettings, run: Run) -> Finding:
+async def _ask(probe: ProbeSettings, run: Run, heard: "_LastAnswer") -> Finding:
     limit = probe.timeout.total_seconds() + _GRACE_S
     guard = asyncio.timeout(limit)
-    client = _LastAnswer(run.client)
     try:
         async with guard:
-            finding = await probe.run(replace(run, client=client))
+            finding = await probe.run(run)
         _unjudged.is_news(run.check.key, None)
         if not isinstance(probe, ApiProbe):
             return finding
@@ -142,8 +142,8 @@ async def _ask(probe: ProbeSettings, run: Run) -> Finding:
         if guard.expired():
             why = f"got no end of the run within {limit:.0f} s, want one"
             return _nothing_heard(Failure(FailureKind.OVERRUN, why), run.habit)
-        if client.exchange is not None and client.exchange.chunks:
-            return _unjudgeable(exc, client.exchange, run)
+        if heard.exchange is not None and heard.exchange.chunks:
+            return _unjudgeable(exc, heard.exchange, run)
         log.exception("event=probe_crashed check=%s", run.check.key)
         why = f"got a crash in the probe ({type(exc).__name__}), want a verdict"
         return _nothing_heard(Failure(FailureKind.INTERNAL, why), run.habit)

@@ -37,11 +37,12 @@ async def adapting(
         sent = _names(body)
         word = newly_refused(exchange, [word for word, name in droppable.items() if name in sent])
         if word is None:
-            return exchange, learned if _worked(exchange) else habit
+            break
         learned = replace(learned, refused=learned.refused | {droppable[word]})
         left -= timedelta(milliseconds=exchange.timings.total or 0.0)
-    exchange = await asking(make_body(learned), max(left, _LEAST))
-    return exchange, learned if _worked(exchange) else habit
+    else:
+        exchange = await asking(make_body(learned), max(left, _LEAST))
+    return exchange, learned if learned is not habit and _worked(exchange) else habit
 
 
 def _worked(exchange: Exchange) -> bool:

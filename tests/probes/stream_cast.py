@@ -3,10 +3,10 @@
 import json
 from typing import Any
 
-from streams import listen
+from streams import judged, listen
 
 from monitor.model import Failure, FailureKind, Habit, Timings
-from monitor.probes.answer.stream_verdict import StreamStats, judge_stream, stream_stats
+from monitor.probes.answer.stream_verdict import StreamStats, stream_stats
 from monitor.probes.exchange import Chunk, ErrorType, Exchange, TransportError, TransportPhase
 from monitor.probes.readers import ChatReader
 
@@ -40,7 +40,7 @@ def stream(
 
 
 def judge(exchange: Exchange, habit: Habit = Habit()) -> Failure | None:  # noqa: B008
-    return judge_stream(listen(exchange, ChatReader()), exchange, habit)
+    return judged(exchange, ChatReader(), habit)
 
 
 def kind(exchange: Exchange, habit: Habit = Habit()) -> FailureKind | None:  # noqa: B008

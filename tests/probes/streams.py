@@ -8,8 +8,9 @@ import base64
 from dataclasses import dataclass
 from typing import Any
 
-from monitor.model import Usage
+from monitor.model import Failure, Habit, Usage
 from monitor.probes.answer.stream_recorder import StreamRecorder
+from monitor.probes.answer.stream_verdict import judge_stream, stream_stats
 from monitor.probes.exchange import Exchange
 from monitor.probes.readers import (
     AnthropicReader,
@@ -34,6 +35,19 @@ def listen(exchange: Exchange, reader: ProtocolReader) -> StreamRecorder:
         listener.feed(arrival)
     listener.close()
     return listener
+
+
+def judged(
+    exchange: Exchange,
+    reader: ProtocolReader,
+    habit: Habit = Habit(),  # noqa: B008
+    *,
+    proven: bool = False,
+) -> Failure | None:
+    """What is said of a stream once it is over."""
+    recorder = listen(exchange, reader)
+    stats = stream_stats(recorder, exchange, habit, proven=proven)
+    return judge_stream(recorder, exchange, stats)
 
 
 @dataclass(frozen=True)

@@ -250,7 +250,7 @@ _CHECKS: tuple[Callable[[CompletedAnswer, Habit], Failure | None], ...] = (
 
 
 def _after_burst(answer: CompletedAnswer, habit: Habit) -> Habit:
-    if answer.burst is None:
+    if answer.burst is None or not (answer.burst or habit.bursts):
         return habit
     return replace(habit, bursts=min(habit.bursts + 1, SATURATED) if answer.burst else 0)
 

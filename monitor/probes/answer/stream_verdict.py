@@ -51,9 +51,9 @@ _QUOTED = 200
 
 
 def judge_stream(
-    recorder: StreamRecorder, exchange: Exchange, habit: Habit, *, proven: bool = False
+    recorder: StreamRecorder, exchange: Exchange, stats: "StreamStats"
 ) -> Failure | None:
-    """Judge a finished stream. `proven`: its content itself shows that nothing is missing.
+    """Judge a finished stream by its record and its figures.
 
     In order: an error that the server reports; a break; words that are no event; an empty answer;
     events that no client can parse; a stall.
@@ -61,24 +61,19 @@ def judge_stream(
     error = _reported_error(recorder)
     if error is not None:
         return error
-    complete = is_complete(recorder, exchange, habit, proven=proven)
-    if not complete:
+    if not stats.stream.complete:
         # Half an event that we cut off ourselves is no server's last word.
         words = None if recorder.tail is not None and _ended_by_us(exchange) else _prose(recorder)
         broken = words or _break(recorder, exchange)
         if broken is not None:
             return broken
-    return (
-        _emptiness(recorder)
-        or _malformed(recorder)
-        or _stall(recorder, exchange, complete=complete)
-    )
+    return _emptiness(recorder) or _malformed(recorder) or _stall(stats.stream, exchange)
 
 
-def is_complete(
+def _is_complete(
     recorder: StreamRecorder, exchange: Exchange, habit: Habit, *, proven: bool = False
 ) -> bool:
-    """Say whether the stream ended whole.
+    """Say whether the stream ended whole. `proven`: its content itself shows that nothing is missing.
 
     Relays write `[DONE]` themselves, even behind a stream that was cut: where a finish reason is
     the habit, `[DONE]` without one proves nothing.
@@ -269,8 +264,8 @@ def is_filtered(reader: ProtocolReader) -> bool:
     return reader.refused or any(reason.lower() in _FILTERS for reason in reader.finish_reasons)
 
 
-def _stall(recorder: StreamRecorder, exchange: Exchange, *, complete: bool) -> Failure | None:
-    longest = _longest_stall(recorder, exchange, complete=complete)
+def _stall(stream: Stream, exchange: Exchange) -> Failure | None:
+    longest = stream.stall_max_ms
     if longest is None or longest - exchange.lag_ms < STALLED_MS:
         return None
     return Failure(
@@ -296,7 +291,7 @@ class StreamStats:
 def stream_stats(
     recorder: StreamRecorder, exchange: Exchange, habit: Habit, *, proven: bool = False
 ) -> StreamStats:
-    """Work out the figures of a stream. `proven` is that of `judge_stream`."""
+    """Work out the figures of a stream. `proven`: its content itself shows that nothing is missing."""
     times = recorder.content_at
     usage = recorder.reader.usage
     reported = usage.tokens_out if usage else None
@@ -304,7 +299,7 @@ def stream_stats(
     streamed = tokens - _hidden(recorder.reader)
     arrived = min(streamed, math.ceil(recorder.content_bytes / 2))
     burst = None if _lagged(times, exchange) else _is_burst(times, arrived)
-    complete = is_complete(recorder, exchange, habit, proven=proven)
+    complete = _is_complete(recorder, exchange, habit, proven=proven)
     gaps = sorted(later - earlier for earlier, later in pairwise(times))
     stream = Stream(
         events=recorder.parser.events,

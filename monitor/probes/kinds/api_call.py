@@ -250,10 +250,11 @@ class ApiCall(PaidCall):
 
     def _judge_stream(self, exchange: Exchange, habit: Habit, recorder: StreamRecorder) -> Finding:
         recorder.close()
+        exchange = until_the_end(exchange, recorder)
         stats = stream_stats(recorder, exchange, habit)
-        failure = judge_stream(recorder, exchange, habit) or self.judge_content(recorder)
+        failure = judge_stream(recorder, exchange, stats) or self.judge_content(recorder)
         return Finding(
-            exchange=until_the_end(exchange, recorder),
+            exchange=exchange,
             failure=failure,
             habit=habit if failure else habit.worked(),
             ttft=stats.ttft,

@@ -313,10 +313,10 @@ class Conversation(PaidCall):
         challenge: Challenge,
         recorder: StreamRecorder,
     ) -> Finding:
+        exchange = until_the_end(exchange, recorder)
         proven = challenge.is_whole(recorder.reader.text)
         stats = stream_stats(recorder, exchange, habit, proven=proven)
-        exchange = until_the_end(exchange, recorder)
-        failure = judge_stream(recorder, exchange, habit, proven=proven)
+        failure = judge_stream(recorder, exchange, stats)
         if failure is None:
             answer = self._answer(run, exchange, habit, challenge, recorder.reader, stats)
             failure, habit = judge_answer(answer, habit)
@@ -468,6 +468,8 @@ def with_marks(finding: Finding, run: Run) -> Finding:
         set(map(run.redact, seen)),
         is_learning=run.habit.good < LEARNING_ANSWERS,
     )
+    if marks == finding.habit.marks:
+        return finding
     finding = replace(finding, habit=replace(finding.habit, marks=marks))
     return replace(finding, evidence=Evidence(note=news, is_change=True)) if news else finding
 

@@ -348,7 +348,7 @@ async def _read_body(
     while data := await content.readany():
         at_ms, begin = trace.since_start(trace.stamp()), 0
         while begin < len(data):  # a heap in slices, between which others have their turn
-            began = time.thread_time_ns()
+            began = budget.clock()
             part = data[begin : begin + budget.slice_bytes]
             begin += len(part)
             content_bytes += len(part)
@@ -357,7 +357,7 @@ async def _read_body(
             if watch is not None:
                 watch.feed(chunk)
             framing = budget.take_framing(content_bytes)
-            wait_s = budget.spend(time.thread_time_ns() - began + framing)
+            wait_s = budget.spend(budget.clock() - began + framing)
             error = _beyond_bounds(decoder, budget, content_bytes)
             if error is not None:
                 return error

@@ -23,10 +23,16 @@ _SLICE, _SMALL_SLICE = 8 * 1024, 2 * 1024
 
 
 class WorkBudget:
-    """Counts computing time: a burst is free, then a small share of the time that passes."""
+    """Counts computing time: a burst is free, then a small share of the time that passes.
+
+    The thread's own clock tells work from what other processes took meanwhile, but it is a system call: it is
+    read only once the plain clock says that half a burst may be spent.
+    """
 
     def __init__(self, debt_ns: float = 0.0) -> None:
         self._debt_ns = debt_ns
+        self._is_exact = debt_ns > 0
+        """Work is measured by the thread's own clock."""
         self._at = time.monotonic_ns()
         self._framing_bytes = 0
         self._excess_ns = 0.0
@@ -50,11 +56,17 @@ class WorkBudget:
         """Return how much may be read or worked through at once."""
         return _SMALL_SLICE if self.is_spent or not self.has_answer else _SLICE
 
+    def clock(self) -> int:
+        """Return the nanoseconds by which work is measured: the difference of two readings goes to `spend`."""
+        return time.thread_time_ns() if self._is_exact else time.monotonic_ns()
+
     def spend(self, work_ns: int) -> float:
         """Add work done; return for how many seconds nothing more should be read."""
         now = time.monotonic_ns()
         self._debt_ns = max(0.0, self._debt_ns - (now - self._at) * _SHARE) + work_ns
         self._at = now
+        if not self._is_exact and self._debt_ns >= _BURST_NS / 2:
+            self._debt_ns, self._is_exact = _BURST_NS / 2, True
         if self.is_spent:
             self._excess_ns += work_ns
         over_ns = self._debt_ns - _BURST_NS
@@ -100,9 +112,9 @@ class BudgetedHandler(ResponseHandler):
             super().data_received(data)
             return
         budget.raw_bytes += len(data)
-        began = time.thread_time_ns()
+        began = budget.clock()
         super().data_received(data)
-        wait_s = budget.spend(time.thread_time_ns() - began)
+        wait_s = budget.spend(budget.clock() - began)
         if not budget.has_answer and budget.raw_bytes > MOST_BEFORE_ANSWER:
             self._hold(None)
         elif wait_s:

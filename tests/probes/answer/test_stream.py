@@ -2,11 +2,10 @@ import json
 
 import pytest
 from stream_cast import DONE, chunk, heard, kind, stream, usage
-from streams import listen
+from streams import judged
 
 from monitor.model import FailureKind, Habit
 from monitor.probes.answer.stream_recorder import StreamRecorder
-from monitor.probes.answer.stream_verdict import judge_stream
 from monitor.probes.exchange import Chunk, ErrorType
 from monitor.probes.readers import ChatReader
 
@@ -81,7 +80,7 @@ def test_a_polite_done_hides_no_cut_where_a_finish_reason_is_the_habit() -> None
 def test_no_end_marker_is_fine_where_that_is_the_habit_or_the_answer_is_whole() -> None:
     bare = stream((1, chunk("a")))
     assert kind(bare, Habit(good=20)) is None
-    assert judge_stream(listen(bare, ChatReader()), bare, Habit(), proven=True) is None
+    assert judged(bare, ChatReader(), proven=True) is None
 
 
 def test_an_event_cut_in_the_middle_means_truncated() -> None:

@@ -39,7 +39,7 @@ def recorded(
 ) -> tuple[StreamRecorder, Failure | None]:
     whole = exchange(*parts)
     recorder = listen(whole, reader or ChatReader())
-    return recorder, judge_stream(recorder, whole, Habit())
+    return recorder, judge_stream(recorder, whole, stream_stats(recorder, whole, Habit()))
 
 
 def judged(*parts: str | tuple[float, str]) -> Failure | None:
@@ -146,7 +146,8 @@ def test_half_a_document_is_none_of_a_stream_also_where_the_connection_broke() -
         exchange('{"id": "c1", "choices": [{"mess'),
         error=TransportError(TransportPhase.BODY, ErrorType.CLOSED),
     )
-    failure = judge_stream(listen(broken, ChatReader()), broken, Habit())
+    heard = listen(broken, ChatReader())
+    failure = judge_stream(heard, broken, stream_stats(heard, broken, Habit()))
     assert failure is not None
     assert failure.kind is FailureKind.UNEXPECTED_BODY
 

@@ -184,8 +184,7 @@ def check_reader(reader: ProtocolReader, *values: Any) -> None:
     data = "".join(f"data: {json.dumps(value)}\n\n" for value in values).encode()
     exchange = Exchange(timings=Timings(total=9.0), status=200, chunks=(Chunk(1.0, data),))
     recorder = listen(exchange, reader)
-    stream_stats(recorder, exchange, Habit())
-    judge_stream(recorder, exchange, Habit())
+    judge_stream(recorder, exchange, stream_stats(recorder, exchange, Habit()))
     answer = CompletedAnswer(
         reader=reader,
         challenge=Addition(60, 70),

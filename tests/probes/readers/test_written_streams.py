@@ -5,12 +5,11 @@ import itertools
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from streams import STREAMS, Written, listen
+from streams import STREAMS, Written, judged, listen
 
-from monitor.model import FailureKind, Habit, Timings
+from monitor.model import FailureKind, Timings
 from monitor.probes import readers
 from monitor.probes.answer.stream_recorder import StreamRecorder
-from monitor.probes.answer.stream_verdict import judge_stream
 from monitor.probes.exchange import Chunk, Exchange
 from monitor.probes.readers import MediaReader, ProtocolReader
 
@@ -88,7 +87,7 @@ def test_wherever_it_is_cut_before_its_end_it_is_not_whole(name: str) -> None:
     assert end is not None
     for at in range(end - 4):  # the last line ends may be missing: nothing is lost with them
         exchange = exchange_of([written.data[:at]])
-        failure = judge_stream(listen(exchange, written.reader()), exchange, Habit())
+        failure = judged(exchange, written.reader())
         assert failure is not None, written.data[:at]
         assert failure.kind in NOT_WHOLE or written.refused, (failure, written.data[:at])
 
@@ -100,7 +99,7 @@ def test_from_its_end_on_it_is_whole(name: str) -> None:
     assert end is not None
     for data in (written.data[:end], written.data):
         exchange = exchange_of([data])
-        failure = judge_stream(listen(exchange, written.reader()), exchange, Habit())
+        failure = judged(exchange, written.reader())
         assert (failure and failure.kind) == (
             FailureKind.CONTENT_FILTERED if written.refused else None
         )

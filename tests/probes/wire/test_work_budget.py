@@ -123,3 +123,11 @@ def test_a_burst_is_free_and_then_work_must_wait() -> None:
     assert budget.is_spent
     assert budget.successor().spend(0) > 0.5, "a new run there gets no new burst at once"
     assert WorkBudget().spend(0) == 0
+
+
+def test_what_other_processes_took_meanwhile_delays_nobody() -> None:
+    budget = WorkBudget()
+    for _ in range(3):  # by the plain clock each is a burst and more
+        began = budget.clock()
+        time.sleep(0.05)
+        assert budget.spend(budget.clock() - began) == 0
