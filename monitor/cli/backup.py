@@ -12,9 +12,6 @@ from monitor.config import Config, Secrets
 from monitor.model import MonitorError
 from monitor.store import Store
 
-_SUFFIXES = ("", "-wal", "-shm", ".lock", ".reserve")
-"""What the names of the store's own files end in."""
-
 
 def command(
     to: Annotated[
@@ -40,13 +37,11 @@ def backup(config: Config, to: Path) -> int:
 
 
 def _copy(config: Config, to: Path) -> None:
-    store, copy = Path(config.store.removeprefix("sqlite:///")).resolve(), to.resolve()
-    if copy in {store.with_name(store.name + suffix) for suffix in _SUFFIXES}:
-        raise MonitorError(f"{to} is the store itself; give the copy another name")
     if to.is_dir():
         raise MonitorError(f"{to} is a folder; give the copy a name in it")
     if to.exists() and not to.is_file():
         raise MonitorError(f"{to} is no file; a copy would take its place")
+    copy = to.resolve()
     if not copy.parent.is_dir():
         raise MonitorError(f"there is no folder {copy.parent}; make it first")
     with closing(Store.read_only(config.store)) as reader:

@@ -31,16 +31,18 @@ class DaemonHealth:
     pid: int
     trouble: str | None
     since: datetime | None = None
+    host: str = ""
+    """Its machine, where it is another one than ours."""
 
 
 def daemon_health(config: Config) -> DaemonHealth | None:
     """Return None where no daemon writes this store."""
-    pid = Store.holder(config.store)
-    if pid is None:
+    holder = Store.holder(config.store)
+    if holder is None:
         return None
-    answer = _healthz(config.metrics or config.listen)
+    answer = None if holder.host else _healthz(config.metrics or config.listen)
     trouble = _silence(config) if answer is None else answer or None
-    return DaemonHealth(pid, trouble, _started(config, pid))
+    return DaemonHealth(holder.pid, trouble, _started(config, holder.pid), holder.host)
 
 
 def _healthz(listen: tuple[str, int] | None) -> str | None:

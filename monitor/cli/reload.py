@@ -11,7 +11,7 @@ from monitor.cli.options import ConfigPath, load
 from monitor.config import Config, Secrets
 from monitor.daemon.reload import NOTE
 from monitor.model import Complaint, ConfigError, MonitorError
-from monitor.store import Store
+from monitor.store import Store, store_name
 
 TIMEOUT_S = 30.0
 _POLL_S = 0.1
@@ -25,14 +25,16 @@ def command(path: ConfigPath = None) -> None:
 
 def reload(config: Config) -> str:
     """Return what changed. Raises ConfigError with the daemon's complaints, which may differ from ours."""
-    pid = Store.holder(config.store)
-    if pid is None:
+    holder = Store.holder(config.store)
+    if holder is None:
         raise MonitorError(
-            f"no daemon writes {config.store.removeprefix('sqlite:///')}; start one with `monitor run`"
+            f"no daemon writes {store_name(config.store)}; start one with `monitor run`"
         )
+    if holder.host:
+        raise MonitorError(f"the daemon runs on {holder.host}; ask there")
     with closing(Store.read_only(config.store)) as reader:
         before = reader.note(NOTE)
-        _send_hangup(pid)
+        _send_hangup(holder.pid)
         answer = _wait(lambda: reader.note(NOTE), before)
     _, verdict, what = answer.split(" ", 2)
     if verdict == "good":

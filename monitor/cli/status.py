@@ -152,7 +152,7 @@ def _bot_troubles(config: Config) -> Iterator[str]:
 
 
 def daemon_line(daemon: DaemonHealth, now: datetime) -> str:
-    process = f"process {daemon.pid}"
+    process = f"process {daemon.pid}" + (f" on {daemon.host}" if daemon.host else "")
     if daemon.trouble:
         return f"The daemon ({process}) is not well: {daemon.trouble}"
     if daemon.since is None or daemon.since > now:  # the clock was set back

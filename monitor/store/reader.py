@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, func, select
+from sqlalchemy import Connection, Table, func, select
 from sqlalchemy.exc import DBAPIError
 
 from monitor.model import (
@@ -33,6 +33,8 @@ from monitor.model import (
     Subscriber,
 )
 from monitor.store import rollup_job, schema, small_tables
+from monitor.store.database import UNREADABLE, Database, Meaning
+from monitor.store.engines import database
 from monitor.store.history import History
 from monitor.store.loader import Loader
 from monitor.store.rollup_job import HOURS_FROM
@@ -45,8 +47,6 @@ from monitor.store.run_rows import (
     result_from,
 )
 from monitor.store.schema import CHECKS, DAYS, EVIDENCE, HOURS, RUNS
-from monitor.store.sqlite.connections import UNREADABLE, is_damage, path_of, reading
-from monitor.store.sqlite.repair import copy
 
 T = TypeVar("T")
 PAGE = 2000
@@ -67,37 +67,37 @@ class Reader:
     """
 
     def __init__(self, url: str, *, vantage: str | None = None) -> None:
-        self._path = path_of(url)
-        must_exist(self._path)
+        self._database = database(url)
+        self._database.must_exist()
         self._lock = threading.Lock()
         self.vantage = vantage
         self.on_damage: Callable[[], None] = lambda: None
-        self._immutable = False
+        self._open = self._database.reading
         self._engine = self._open()
         try:
-            must_be_written(self._path, there=self._version())
+            must_be_written(self._database, there=self._version())
         except StoreError:
             self._engine.dispose()
             raise
 
     def _version(self) -> bool:
-        """Tell whether a daemon has written it; what cannot be locked is read as a file that nobody changes."""
+        """Tell whether a daemon has written it; what cannot be locked is read as a store that nobody changes."""
         try:
             return self._ask(schema.check_version)
         except StoreError:
+            unlocked = self._database.reading_unlocked()
+            if unlocked is None:
+                raise
             self._engine.dispose()
-            self._immutable = True
-            self._engine = self._open()
+            self._engine = unlocked
+            self._open = lambda: self._database.reading_unlocked() or self._database.reading()
             return self._ask(schema.check_version)
 
-    def _open(self) -> Engine:
-        return reading(self._path, immutable=self._immutable)
-
     def reset(self) -> None:
-        """Open the file anew: the path leads to another one now, or may be read as usual again."""
+        """Open the store anew: it is another one now, or may be read as usual again."""
         with self._lock:
             self._engine.dispose()
-            self._immutable = False
+            self._open = self._database.reading
             self._engine = self._open()
 
     def close(self) -> None:
@@ -301,7 +301,7 @@ class Reader:
 
         It appears whole or not at all; a StoreError says why not.
         """
-        copy(self._path, to)
+        self._database.backup(to)
 
     def _checks(self, check: str | None) -> Checks:
         query = select(CHECKS.c.id, CHECKS.c.key, CHECKS.c.vantage)
@@ -385,7 +385,7 @@ class Reader:
         try:
             yield
         except DBAPIError as error:
-            if is_damage(error):
+            if self._database.meaning(error) is Meaning.DAMAGE:
                 self.on_damage()
             raise StoreError(f"the store cannot be read: {error.orig}") from error
         except UNREADABLE as error:
@@ -407,11 +407,6 @@ def _extent(connection: Connection, table: Table, length: int) -> tuple[int, int
     return (min(periods), max(periods), hours_from) if periods else (0, -1, hours_from)
 
 
-def must_exist(path: Path) -> None:
-    if not path.exists():
-        raise StoreError(f"there is no store at {path} yet: `monitor run` makes one")
-
-
-def must_be_written(path: Path, *, there: bool) -> None:
+def must_be_written(place: Database, *, there: bool) -> None:
     if not there:
-        raise StoreError(f"there is no history yet in {path}: no daemon has stored any")
+        raise StoreError(f"there is no history yet in {place.name}: no daemon has stored any")

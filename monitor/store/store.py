@@ -9,10 +9,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from datetime import date, datetime
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DatabaseError, DBAPIError
+from sqlalchemy.exc import DBAPIError
 
 from monitor.clock import Clock
 from monitor.model import (
@@ -37,16 +37,15 @@ from monitor.model import (
 )
 from monitor.store import retention, schema, small_tables
 from monitor.store.cut import cut
+from monitor.store.database import UNREADABLE, Holder, InUseError
+from monitor.store.engines import database
 from monitor.store.history import History
 from monitor.store.month_reader import read_month
 from monitor.store.outbox import MessageQueue
-from monitor.store.reader import Reader, must_be_written, must_exist
+from monitor.store.reader import Reader, must_be_written
 from monitor.store.rollup_job import add_past_counts
 from monitor.store.run_rows import Ids, millis, stored_check
 from monitor.store.small_tables import CLEAN, CRASHES, SEEN
-from monitor.store.sqlite import connections
-from monitor.store.sqlite.health import FileHealth, Reserve
-from monitor.store.sqlite.repair import damage
 from monitor.store.transaction import Change, Done, Item, WriteSet, write
 from monitor.store.writer import AlsoWritten, Writer
 
@@ -79,31 +78,21 @@ class Store:
 
         `also` is called within each transaction that writes runs, with them.
         """
-        self._url, self._path = url, connections.path_of(url)
+        self._url, self._database = url, database(url)
         self._clock, self._vantage = clock, vantage
         self.on_load: Callable[[], None] = lambda: None
-        """Called in a thread when memory has been filled from the file: at the start, at midnight."""
+        """Called in a thread when memory has been filled from the store: at the start, at midnight."""
         self._listeners: list[Callable[[], None]] = []
         self._notes: list[str] = []
-        self._engine = connections.writing(self._path)
-        self._health = FileHealth(
-            path=self._path,
-            engine=self._engine,
+        self._upkeep = self._database.upkeep(
             clock=clock,
             note=self._note,
             replaced=self._replaced,
             max_size=history.max_size,
-            reserve=Reserve(self._path),
             is_read_long=lambda: self._is_checking or not (self._load is None or self._load.done()),
         )
         self._writer = Writer(
-            self._engine,
-            self._health,
-            clock=clock,
-            vantage=vantage,
-            prepare=self._prepare,
-            committed=self._committed,
-            also=also,
+            self._upkeep, clock=clock, vantage=vantage, committed=self._committed, also=also
         )
         self._others = frozenset(others)
         self._history = History(vantage)
@@ -114,9 +103,9 @@ class Store:
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="store-loader")
         self._reader: Reader | None = None
         self._outbox: MessageQueue
-        self._checked_at = float("-inf") if self._health.is_large else clock.monotonic()
-        """A large file is not looked through before the start, but soon after it."""
-        self._lock: BinaryIO | None = None
+        self._checked_at = (
+            float("-inf") if self._upkeep.is_looked_through_late else clock.monotonic()
+        )
 
     @staticmethod
     def read_only(url: str, *, vantage: str | None = None) -> Reader:
@@ -124,27 +113,27 @@ class Store:
         return Reader(url, vantage=vantage)
 
     @staticmethod
-    def holder(url: str) -> int | None:
-        """Return the process id of the daemon that writes this store, if one runs."""
-        return connections.holder(connections.path_of(url))
+    def holder(url: str) -> Holder | None:
+        """Return the daemon that writes this store, if one runs."""
+        return database(url).holder()
 
     @staticmethod
     def request(url: str, request: OperatorRequest) -> None:
         """Keep what a command asks of the daemon, which takes it up within seconds, or when it starts. Raises StoreError."""
-        path = connections.path_of(url)
-        must_exist(path)
-        writing = connections.writing(path)
+        place = database(url)
+        place.must_exist()
+        writing = place.writing()
         try:
             with writing.begin() as connection:
-                must_be_written(path, there=schema.check_version(connection))
+                must_be_written(place, there=schema.check_version(connection))
                 small_tables.add_request(connection, request)
         except DBAPIError as error:
-            raise StoreError(f"{path} cannot be written: {error.orig}") from error
+            raise StoreError(f"{place.name} cannot be written: {error.orig}") from error
         finally:
             writing.dispose()
 
     def open(self) -> None:
-        """Check the file, start the writer, and begin to load; StoreError when the file cannot be used.
+        """Claim the store, start the writer, and begin to load; StoreError when it cannot be used.
 
         A store that can be read but not written now is `trouble`: the daemon goes on with what it
         knows, results wait in memory, and the writer tries again.
@@ -153,46 +142,33 @@ class Store:
             self._open()
         except StoreError:
             # A connection that stayed open would read a backup put in its place with the old journal.
-            self._engine.dispose()
             if self._reader is not None:
                 self._reader.close()
-            self._release()
+            self._upkeep.release()
             raise
 
     def _open(self) -> None:
         try:
             self._writer.make_ready()
-        except (connections.InUseError, NewerSchemaError):
+        except (InUseError, NewerSchemaError):
             raise
         except StoreError:
-            self._release()
-            if not self._path.is_file():
+            self._upkeep.release()
+            if not self._database.can_be_read():
                 raise
         self._reader = Reader(self._url, vantage=self._vantage)
-        self._reader.on_damage = self._health.suspected
+        self._reader.on_damage = self._upkeep.suspected
         try:
             self._read_small()
         except StoreError:
             if not self._writer.is_ready:
                 raise
-            with contextlib.suppress(DatabaseError):  # whoever asks next says why
-                self._health.check()
+            with contextlib.suppress(DBAPIError):  # whoever asks next says why
+                self._upkeep.check()
             self._read_small()
         with contextlib.suppress(StoreError):  # whoever asks next tries again
             self._begin_load(self._clock.now(), ())
         self._writer.start()
-
-    def _prepare(self) -> None:
-        """Claim the file for this daemon and make it ready to be written. Raises StoreError."""
-        if self._lock is None:
-            self._lock = connections.claim(self._path)
-        self._health.prepare()
-
-    def _release(self) -> None:
-        self._health.release()
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
 
     def _read_small(self) -> None:
         """Read what a start cannot do without: messages, states, incidents and other tables of few rows."""
@@ -332,22 +308,21 @@ class Store:
     async def prune(self, now: datetime, history: HistorySettings) -> None:
         """Forget what is too old or too much, in short steps between which results are written.
 
-        Once a day the whole file is looked at too.
+        Once a day the whole store is looked at too.
         """
-        self._health.max_size = history.max_size
+        self._upkeep.max_size = history.max_size
         more = True
         while more:
             more = await self._write(lambda connection: self._prune(connection, now, history))
         if self._clock.monotonic() - self._checked_at >= _CHECK_EVERY_S:
             self._checked_at = self._clock.monotonic()
-            await asyncio.to_thread(self._check_file)
+            await asyncio.to_thread(self._check_store)
 
-    def _check_file(self) -> None:
-        """Look for damage in the whole file; the writer mends what is found."""
+    def _check_store(self) -> None:
+        """Look for damage in the whole store; the writer mends what is found."""
         self._is_checking = True
         try:
-            if damage(self._path, stop=self._closing.is_set) is not None:
-                self._health.suspected()
+            self._upkeep.look_through(self._closing.is_set)
         except StoreError as error:
             log.info('event=store_not_looked_through why="%s"', error)
         finally:
@@ -355,11 +330,8 @@ class Store:
 
     def _prune(self, connection: Connection, now: datetime, history: HistorySettings) -> bool:
         """Prune one step, in the writer's thread; return whether there is more."""
-        if retention.prune_step(connection, now, history):
-            return True
-        if self._health.is_over(connection) and retention.drop_oldest(connection):
-            return True
-        return self._health.give_back(connection)
+        more = retention.prune_step(connection, now, history, self._upkeep.rows)
+        return more or self._upkeep.shrink(connection)
 
     def heartbeat(self, now: datetime) -> None:
         self._put(Change(values=((SEEN, now.isoformat()),)))
@@ -439,32 +411,31 @@ class Store:
         await asyncio.to_thread(self._loader.shutdown)
         self._pool.shutdown()
         self._file.close()
-        self._engine.dispose()
-        self._release()
+        self._upkeep.release()
         if left := len(self._writer.waiting()):
             log.error('event=store_closed unwritten=%d why="%s"', left, self.trouble)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Return sentences for an operator: what befell the file and was mended since the daemon began."""
+        """Return sentences for an operator: what befell the store and was mended since the daemon began."""
         return tuple(self._notes)
 
     @property
     def trouble(self) -> str | None:
         """Return why writing fails now, if it does; results wait in memory meanwhile.
 
-        It is known within a minute: at the next commit, which a heartbeat brings, or look at the file.
+        It is known within a minute: at the next commit, which a heartbeat brings, or look at the store.
         """
         return self._writer.trouble or self._writer.unseen
 
     @property
     def dropped(self) -> int:
-        """Return how many results were given up because the disk failed for too long."""
+        """Return how many results were given up because nothing could be written for too long."""
         return self._writer.dropped
 
     @property
     def overflow(self) -> str | None:
-        """Return a sentence where results are given up: the disk fails for longer than memory reaches."""
+        """Return a sentence where results are given up: nothing can be written for longer than memory reaches."""
         return self._writer.overflow
 
     def oldest_message(self, channels: Iterable[str]) -> datetime | None:
@@ -553,10 +524,10 @@ class Store:
     def _from_memory(self, now: datetime) -> Snapshot:
         try:
             return self._history.snapshot(now, self._outbox.waiting())
-        except connections.UNREADABLE as error:
+        except UNREADABLE as error:
             log.exception("event=store_unreadable")
             self._history.is_loaded = False
-            self._health.suspected()
+            self._upkeep.suspected()
             raise StoreError("the store cannot be read: a row of it is damaged") from error
 
     def _note(self, sentence: str) -> None:
@@ -564,7 +535,7 @@ class Store:
         log.error('event=store_note what="%s"', sentence)
 
     def _replaced(self) -> None:
-        self._writer.file_replaced()
+        self._writer.store_replaced()
         if self._reader is not None:
             self._reader.reset()
 

@@ -1,6 +1,7 @@
 """A bounded queue of what waits to be written; what is dropped first is what matters least."""
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import replace
 
 from monitor.model import NO_SPEND, Outcome, RunRecord
@@ -45,10 +46,11 @@ class WriteQueue:
         gone = {id(item) for item in items}
         self._taken = [item for item in self._taken if id(item) not in gone]
 
-    def give_back(self) -> None:
-        """Let what is still in hand wait again."""
-        self._fresh.extendleft(reversed(self._taken))
-        self._taken = []
+    def give_back(self, besides: Collection[Item] = ()) -> None:
+        """Let what is still in hand wait again, but for what must be left as it is."""
+        kept = {id(item) for item in besides}
+        self._fresh.extendleft(item for item in reversed(self._taken) if id(item) not in kept)
+        self._taken = [item for item in self._taken if id(item) in kept]
         self._shrink()
 
     def replace(self, items: list[Item]) -> None:

@@ -1,30 +1,28 @@
 """The one thread with the one connection that writes.
 
 Loops hand it items and go on; it commits all that it finds in one transaction, about once a second, at
-once when somebody waits. Trouble with the disk leaves items in the queue, and it tries again each second:
+once when somebody waits. Trouble with the database leaves items in the queue, and it tries again each second:
 room is made where the store is full, the last of a full disk is for what alerts need, and an item that
-can never be stored is dropped, alone.
+can never be stored is dropped, alone. Where the answer to a commit was lost, the database is asked what became of it.
 """
 
-import contextlib
 import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, TypeVar
+from uuid import uuid4
 
-from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from monitor.clock import Clock
 from monitor.model import RunRecord, StoreError
 from monitor.store import rollup_job
+from monitor.store.database import UNREADABLE, InUseError, Meaning, Upkeep
 from monitor.store.run_rows import HOUR_MS, Ids, millis
-from monitor.store.sqlite.connections import UNREADABLE, is_damage, is_disk, is_full, why
-from monitor.store.sqlite.health import FileHealth
 from monitor.store.transaction import Item, WriteSet, bare, change_of, has_change, write
 from monitor.store.write_queue import WriteQueue
 
@@ -48,24 +46,19 @@ class _Task:
 
 
 class Writer:
-    """Commits from a thread of its own.
-
-    `prepare` makes the file ready; where it fails, it is tried again before each commit.
-    """
+    """Commits from a thread of its own. Where the store cannot be made ready, it is tried again before each commit."""
 
     def __init__(
         self,
-        engine: Engine,
-        health: FileHealth,
+        upkeep: Upkeep,
         *,
         clock: Clock,
         vantage: str,
-        prepare: Callable[[], None],
         committed: Callable[[Sequence[Item]], None],
         also: AlsoWritten | None = None,
     ) -> None:
         """`also` is called within each transaction that writes runs, with them."""
-        self._engine, self._health, self._prepare = engine, health, prepare
+        self._upkeep = upkeep
         self._clock, self._vantage, self._committed = clock, vantage, committed
         self._also = also
         self._ids = Ids()
@@ -80,7 +73,9 @@ class Writer:
         self.trouble: str | None = None
         """Why nothing is written; None while all is well."""
         self.unseen: str | None = None
-        """Trouble with the file that commits do not meet."""
+        """Trouble with the store that commits do not meet."""
+        self._unsure: tuple[str, list[Item]] | None = None
+        """A batch that may be committed, by its id: the answer to its commit was lost."""
 
     def start(self) -> None:
         self._thread.start()
@@ -113,7 +108,7 @@ class Writer:
         def transaction() -> T:
             if not self.is_ready:
                 raise StoreError(self.trouble or "the store cannot be written")
-            with self._engine.begin() as connection:
+            with self._upkeep.begin() as connection:
                 return work(connection)
 
         return self.between_commits(transaction, committed)
@@ -154,13 +149,13 @@ class Writer:
         lost = self._items.dropped - self._lost_before
         if self.trouble is None or not lost:
             return None
-        return f"{lost} results that waited for the disk were given up, the oldest good ones first"
+        return f"{lost} results that waited to be stored were given up, the oldest good ones first"
 
     def make_ready(self) -> None:
-        """Prepare the file: once before `start`, then again before each commit until it works. Raises StoreError."""
+        """Prepare the store: once before `start`, then again before each commit until it works. Raises StoreError."""
         if not self.is_ready:
             try:
-                self._prepare()
+                self._upkeep.prepare()
             except StoreError as error:
                 self._failed(str(error))
                 raise
@@ -189,14 +184,14 @@ class Writer:
             failed = self._try_ready() or self._commit(items)
         finally:
             with self._wake:
-                self._items.give_back()
+                self._items.give_back(self._unsure[1] if self._unsure else ())
             for answer in waiting:
                 _settle(answer, None if failed is None else StoreError(failed))
         for task in tasks:
             self._do(task)
         if failed is None:
             self._roll()
-        if self.is_ready and self._health.due():
+        if self.is_ready and self._upkeep.due():
             self._look_after()
         return not stopping
 
@@ -206,7 +201,7 @@ class Writer:
         if busy and not self.trouble:
             return
         if not self._items and not busy:
-            self._wake.wait(60)
+            self._wake.wait(self._upkeep.look_every_s)
         if self._items and not self._hurried():
             self._wake.wait_for(self._hurried, _RETRY_S if self.trouble else _GATHER_S)
 
@@ -214,8 +209,8 @@ class Writer:
         urgent = self._urgent and not self.trouble
         return bool(self._tasks or self._waiting or self._stopping or urgent)
 
-    def file_replaced(self) -> None:
-        """Forget the ids: the path leads to another file."""
+    def store_replaced(self) -> None:
+        """Forget the ids: the store is another one now."""
         self._ids.forget()
 
     def _try_ready(self) -> str | None:
@@ -230,18 +225,20 @@ class Writer:
         """Commit, or say why it failed; then nothing was written."""
         if not items:
             return None
-        reserve = self._health.reserve
-        if reserve.is_gone:
-            reserve.hold()
-        if reserve.is_gone:
+        try:
+            items = self._without_committed(items)
+        except Exception as error:  # noqa: BLE001  # whatever it is, nobody knows yet
+            return self._database_failed(error)
+        if self._upkeep.is_sparing():
             return self._commit_sparingly(items)
         try:
             self._write_with_room(items)
         except Exception as error:
-            if is_full(error) and reserve.is_gone:
+            meaning = self._upkeep.meaning(error)
+            if meaning is Meaning.FULL and self._upkeep.is_sparing():
                 return self._commit_sparingly(items)
-            if is_disk(error):
-                return self._disk_failed(error)
+            if meaning is not Meaning.OURS:
+                return self._database_failed(error)
             log.exception(
                 'event=internal items=%d what="one of them cannot be stored, trying each alone"',
                 len(items),
@@ -250,46 +247,50 @@ class Writer:
         self._done(items)
         return None
 
+    def _without_committed(self, items: list[Item]) -> list[Item]:
+        """Leave out a batch that is committed, although nobody said so. Raises where the database cannot say."""
+        if self._unsure is None:
+            return items
+        batch, theirs = self._unsure
+        is_committed = self._upkeep.has_committed(batch)
+        self._unsure = None
+        if not is_committed:
+            return items
+        self._done(theirs)
+        gone = {id(item) for item in theirs}
+        return [item for item in items if id(item) not in gone]
+
     def _write_with_room(self, items: Sequence[Item]) -> None:
         """Write, and make room where it is short: many items at once, after a bad day, may need more than is kept."""
         for room in _ROOMS:
             try:
                 self._write(items)
-            except DatabaseError as error:
+            except DBAPIError as error:
                 self._ids.forget()
-                if not (is_full(error) and self._find_room(room)):
+                is_full = self._upkeep.meaning(error) is Meaning.FULL
+                if not (is_full and self._upkeep.find_room(room)):
                     raise
             else:
                 return
         self._write(items)
 
-    def _find_room(self, share: float) -> bool:
-        """Make room in a file that has reached our own limit, or on a disk that is full."""
-        if self._health.at_limit():
-            return self._health.make_room(share)
-        reserve = self._health.reserve
-        if not reserve.give():
-            return False
-        log.warning(
-            'event=store_reserve what="the disk is full: what was held in reserve is given back"'
-        )
-        return not reserve.is_gone
-
     def _write(self, items: Sequence[Item]) -> None:
-        write_set, now = WriteSet.of(items), self._clock.now()
         try:
-            self._write_once(write_set, now)
+            self._write_once(items)
         except IntegrityError:
             self._ids.forget()
         else:
             return
-        self._write_once(write_set, now, crowded=True)
+        self._write_once(items, crowded=True)
 
-    def _write_once(self, write_set: WriteSet, now: datetime, *, crowded: bool = False) -> None:
-        with self._engine.begin() as connection:
+    def _write_once(self, items: Sequence[Item], *, crowded: bool = False) -> None:
+        write_set, now, batch = WriteSet.of(items), self._clock.now(), uuid4().hex
+        with self._upkeep.begin(batch) as connection:
             write(connection, self._ids, write_set, now, vantage=self._vantage, crowded=crowded)
             if self._also and write_set.entries:
                 self._also(connection, write_set.entries)
+            self._unsure = batch, list(items)  # from here on it may be committed
+        self._unsure = None
 
     def _commit_sparingly(self, items: list[Item]) -> str:
         """Commit only what alerts need, which the last of the disk is for; runs wait."""
@@ -298,12 +299,12 @@ class Writer:
         ]
         try:
             self._write(changes)
-        except DatabaseError as error:
-            return self._disk_failed(error)
+        except DBAPIError as error:
+            return self._database_failed(error)
         with self._wake:
             self._items.replace([bare(item) for item in items if isinstance(item, RunRecord)])
         self._committed(items)
-        return self._failed(self._health.nearly_full())
+        return self._failed(self._upkeep.why_sparing())
 
     def _commit_each(self, items: list[Item]) -> str | None:
         """Commit one by one, so that one impossible item, a fault of our own, does not hold up all others."""
@@ -312,8 +313,8 @@ class Writer:
             try:
                 self._write_with_room([item])
             except Exception as error:
-                if is_disk(error):
-                    return self._disk_failed(error)
+                if self._upkeep.meaning(error) is not Meaning.OURS:
+                    return self._database_failed(error)
                 self._ids.forget()
                 log.exception('event=internal what="an item cannot be stored and is dropped"')
                 self._items.dropped += 1
@@ -327,22 +328,18 @@ class Writer:
             log.warning("event=store_works")
             self.trouble = None
             self._lost_before = self._items.dropped
-            self._health.replaced()
+            self._upkeep.replaced()
         self._committed(items)
 
-    def _disk_failed(self, error: BaseException) -> str:
-        """Note that the disk failed; damage is met by a fresh file, at the next turn."""
-        self._health.suspect |= is_damage(error)
-        return self._failed(self._why(error))
-
-    def _why(self, error: BaseException) -> str:
-        with contextlib.suppress(DatabaseError):
-            if is_full(error) and self._health.at_limit():
-                return (
-                    "the store cannot be written: it has reached `max_size` in [history], and no "
-                    "more runs or hours may go; raise it"
-                )
-        return why(error, self._health.path)
+    def _database_failed(self, error: BaseException) -> str:
+        """Note that the database failed; damage is mended at the next turn."""
+        if self._upkeep.meaning(error) is Meaning.DAMAGE:
+            self._upkeep.suspected()
+        if isinstance(error, InUseError):
+            self.is_ready = False
+        return self._failed(
+            str(error) if isinstance(error, StoreError) else self._upkeep.why(error)
+        )
 
     def _failed(self, why: str) -> str:
         self._ids.forget()
@@ -358,28 +355,28 @@ class Writer:
         try:
             more = True
             while more:
-                with self._engine.begin() as connection:
+                with self._upkeep.begin() as connection:
                     more = rollup_job.roll_next(connection, before)
             self._rolled = before
-        except DatabaseError as error:
-            self._disk_failed(error)
+        except (DBAPIError, StoreError) as error:
+            self._database_failed(error)
         except UNREADABLE as error:
             log.exception("event=store_unreadable")
-            self._health.suspect = True
+            self._upkeep.suspected()
             self._failed(f"the store cannot be written: a row of it is damaged ({error!r:.60})")
         finally:
             self._ids.forget()  # they know up to when runs are rolled up
 
     def _look_after(self) -> None:
-        """Look after the file beneath us; a commit that works proves nothing about it."""
+        """Look after what is beneath us; a commit that works proves nothing about it."""
         before = self.unseen
         try:
-            self._health.look()
+            self._upkeep.look()
             self.unseen = None
         except StoreError as error:
             self.unseen = str(error)
-        except DatabaseError as error:
-            self.unseen = why(error, self._health.path)
+        except DBAPIError as error:
+            self.unseen = self._upkeep.why(error)
         if self.unseen and self.unseen != before:
             log.error('event=store_failed why="%s"', self.unseen)
 
@@ -388,10 +385,12 @@ class Writer:
             answer = task.work()
             task.committed(answer)
         except Exception as error:  # noqa: BLE001  # whoever waits shall have it
-            unreadable = isinstance(error, UNREADABLE)
-            self._health.suspect |= unreadable
-            known = unreadable or is_disk(error)
-            _settle(task.answer, StoreError(self._why(error)) if known else error)
+            is_unreadable = isinstance(error, UNREADABLE)
+            if is_unreadable:
+                self._upkeep.suspected()
+            is_known = is_unreadable or self._upkeep.meaning(error) is not Meaning.OURS
+            is_said = isinstance(error, StoreError) or not is_known
+            _settle(task.answer, error if is_said else StoreError(self._upkeep.why(error)))
         else:
             task.answer.set_result(answer)
         self._ids.forget()  # a task may delete words

@@ -101,7 +101,7 @@ async def test_overflow_is_counted_and_told_and_costs_no_belief(
                 await store.flush()
             lost = store.dropped
             assert store.overflow == (
-                f"{lost} results that waited for the disk were given up, the oldest good ones first"
+                f"{lost} results that waited to be stored were given up, the oldest good ones first"
             )
         await store.flush()
         assert (store.overflow, store.dropped) == (None, lost)

@@ -39,7 +39,7 @@ from monitor.model import (
 )
 from monitor.store import Reader, rollup_job, schema, small_tables
 from monitor.store.loader import Loader
-from monitor.store.retention import drop_oldest, prune_step
+from monitor.store.retention import RowSteps, drop_oldest, prune_step
 from monitor.store.run_rows import HOUR_MS, Ids, millis
 from monitor.store.sqlite.connections import writing
 from monitor.store.transaction import Change, Done, WriteSet, write
@@ -112,7 +112,7 @@ class Life:
         kept = HistorySettings(
             raw=timedelta(days=2), hours=timedelta(days=1), evidence=timedelta(days=1)
         )
-        while self.say(lambda c: prune_step(c, END, kept)):
+        while self.say(lambda c: prune_step(c, END, kept, RowSteps())):
             pass
 
     def answers(self) -> dict[str, object]:
@@ -164,7 +164,9 @@ def test_the_same_life_gives_the_same_answers_on_postgresql(tmp_path: Path) -> N
             for question, answer in sqlite.items():
                 assert postgresql[question] == answer, (phase, question)
             for life in lives:
-                life.forget() if phase == "before" else life.say(drop_oldest)
+                life.forget() if phase == "before" else life.say(
+                    lambda c: drop_oldest(c, RowSteps())
+                )
         here.dispose()
 
 

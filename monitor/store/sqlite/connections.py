@@ -4,40 +4,22 @@ import contextlib
 import fcntl
 import os
 import sqlite3
-import struct
-import zlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import (
-    DatabaseError,
-    DataError,
-    IntegrityError,
-    NoResultFound,
-    ProgrammingError,
-    StatementError,
-)
+from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, ProgrammingError
 from sqlalchemy.pool import StaticPool
 
 from monitor.model import StoreError
+from monitor.store.database import InUseError, Meaning
 
 _PREFIX = "sqlite:///"
 MOST_JOURNAL = 16 << 20
 TEXT = partial(str, encoding="utf-8", errors="replace")
 """How bytes become text: a damaged one is a lost character, and no reason to read nothing."""
-UNREADABLE = (
-    ValueError,
-    LookupError,
-    TypeError,
-    struct.error,
-    zlib.error,
-    NoResultFound,
-    StatementError,
-)
-"""What is raised where a row holds what nobody has written."""
 _OURS = (DataError, IntegrityError, ProgrammingError)
 """The database is well, but what we asked of it is impossible; all its other errors are the disk's."""
 _REMEDIES = {
@@ -49,10 +31,11 @@ _REMEDIES = {
     sqlite3.SQLITE_CORRUPT: "it is damaged",
     sqlite3.SQLITE_NOTADB: "it is damaged",
 }
-
-
-class InUseError(StoreError):
-    """Another daemon writes this store: waiting would not help."""
+_MEANINGS: dict[int | None, Meaning] = {
+    sqlite3.SQLITE_FULL: Meaning.FULL,
+    sqlite3.SQLITE_CORRUPT: Meaning.DAMAGE,
+    sqlite3.SQLITE_NOTADB: Meaning.DAMAGE,
+}
 
 
 def path_of(url: str) -> Path:
@@ -177,16 +160,10 @@ def _engine(
     return engine
 
 
-def is_disk(error: BaseException) -> bool:
-    return isinstance(error, DatabaseError) and not isinstance(error, _OURS)
-
-
-def is_damage(error: BaseException) -> bool:
-    return _code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-
-
-def is_full(error: BaseException) -> bool:
-    return _code(error) == sqlite3.SQLITE_FULL
+def meaning(error: BaseException) -> Meaning:
+    if not isinstance(error, DatabaseError) or isinstance(error, _OURS):
+        return Meaning.OURS
+    return _MEANINGS.get(_code(error), Meaning.TROUBLE)
 
 
 def why(error: BaseException, path: Path) -> str:

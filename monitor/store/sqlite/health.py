@@ -6,19 +6,23 @@ leads to the file it writes, and after any sign of damage whether that file is s
 """
 
 import contextlib
+import logging
 import os
 import sqlite3
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DatabaseError, DBAPIError
 
 from monitor.clock import Clock
 from monitor.model import StoreError
 from monitor.store import retention, schema
+from monitor.store.database import Meaning
+from monitor.store.retention import RowSteps
 from monitor.store.sqlite import connections, repair
 from monitor.store.sqlite.connections import MOST_JOURNAL
 
@@ -37,6 +41,7 @@ _VACUUM_PAGES = 256
 _CHECKPOINT = 1000
 """Pages of journal after which they are carried into the file."""
 _LARGEST = 0xFFFFFFFE
+log = logging.getLogger(__name__)
 
 
 class Sizes(NamedTuple):
@@ -130,7 +135,7 @@ class Reserve:
 
 @dataclass(slots=True, kw_only=True)
 class FileHealth:
-    """Serves the writer's thread, which owns `engine`."""
+    """Serves the writer's thread, which owns `engine`; see `Upkeep`."""
 
     path: Path
     engine: Engine
@@ -145,6 +150,9 @@ class FileHealth:
     """Tells whether we ourselves read for long now, so that the journal cannot be carried into the file."""
     suspect: bool = False
     """Somebody met damage: look at the whole file."""
+    look_every_s: float = LOOK_EVERY_S
+    rows: RowSteps = field(default_factory=RowSteps)
+    _lock: BinaryIO | None = None
     _identity: tuple[int, int] | None = None
     _claimed: BinaryIO | None = None
     _size: int = 0
@@ -153,8 +161,10 @@ class FileHealth:
 
     def prepare(self) -> None:
         """Make the file ready to be written: sound, with our tables. Raises StoreError, NewerSchemaError."""
+        if self._lock is None:
+            self._lock = connections.claim(self.path)
         self._claim()
-        aside, wrong = None, repair.damage(self.path, whole=not self.is_large)
+        aside, wrong = None, repair.damage(self.path, whole=not self.is_looked_through_late)
         try:
             if wrong is not None:
                 aside = repair.set_aside(self.path, self._stamp())
@@ -168,7 +178,7 @@ class FileHealth:
         self.opened()
 
     @property
-    def is_large(self) -> bool:
+    def is_looked_through_late(self) -> bool:
         """Tell whether to look at the whole of it would hold up a start."""
         return self.path.exists() and self.path.stat().st_size > _LARGE
 
@@ -198,14 +208,67 @@ class FileHealth:
         if self._claimed is not None and self.path.exists():
             if os.path.samestat(os.fstat(self._claimed.fileno()), self.path.stat()):
                 return
-            self.release()
+            self._release_file()
         if self._claimed is None:
             self._claimed = connections.claim_file(self.path)
 
     def release(self) -> None:
+        self.disconnect()
+        self._release_file()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _release_file(self) -> None:
         if self._claimed is not None:
             self._claimed.close()
             self._claimed = None
+
+    def disconnect(self) -> None:
+        self.engine.dispose()
+
+    @contextmanager
+    def begin(self, batch: str = "") -> Iterator[Connection]:  # noqa: ARG002  # a file's commit leaves no doubt
+        with self.engine.begin() as connection:
+            yield connection
+
+    def has_committed(self, batch: str) -> bool:  # noqa: ARG002  # what was not acknowledged is rolled back
+        return False
+
+    def meaning(self, error: BaseException) -> Meaning:
+        return connections.meaning(error)
+
+    def why(self, error: BaseException) -> str:
+        """Return what was met, and what to do."""
+        with contextlib.suppress(DatabaseError):
+            if self.meaning(error) is Meaning.FULL and self._at_limit():
+                return (
+                    "the store cannot be written: it has reached `max_size` in [history], and no "
+                    "more runs or hours may go; raise it"
+                )
+        return connections.why(error, self.path)
+
+    def is_sparing(self) -> bool:
+        """Tell whether all that was held in reserve is used up."""
+        if self.reserve.is_gone:
+            self.reserve.hold()
+        return self.reserve.is_gone
+
+    def find_room(self, share: float) -> bool:
+        """Make room in a file that has reached our own limit, or on a disk that is full."""
+        if self._at_limit():
+            return self._step_back(share, _STEPS_WHEN_FULL)
+        if not self.reserve.give():
+            return False
+        log.warning(
+            'event=store_reserve what="the disk is full: what was held in reserve is given back"'
+        )
+        return not self.reserve.is_gone
+
+    def look_through(self, stop: Callable[[], bool]) -> None:
+        """Look for damage in the whole file; the writer mends what is found."""
+        if repair.damage(self.path, stop=stop) is not None:
+            self.suspected()
 
     def suspected(self) -> None:
         self.suspect = True
@@ -244,14 +307,12 @@ class FileHealth:
         _pragma(connection, f"journal_size_limit={journal}")
         _pragma(connection, f"wal_autocheckpoint={min(_CHECKPOINT, journal // page // 2)}")
 
-    def make_room(self, room: float) -> bool:
-        """Bring a file that may not grow below this share of `max_size`. True if anything went."""
-        return self._step_back(room, _STEPS_WHEN_FULL)
-
     def _step_back(self, room: float, most: int) -> bool:
         for step in range(most):
             with self.engine.begin() as connection:
-                if not self.is_over(connection, room) or not retention.drop_oldest(connection):
+                if not self.is_over(connection, room) or not retention.drop_oldest(
+                    connection, self.rows
+                ):
                     return step > 0
         return True
 
@@ -262,7 +323,7 @@ class FileHealth:
         total, free, page = sizes(connection)
         return (total - free) * page > room * file_limit(self.max_size)
 
-    def at_limit(self) -> bool:
+    def _at_limit(self) -> bool:
         """Tell whether it is our own limit that stops the file from growing, not the disk's."""
         if self.max_size is None:
             return False
@@ -270,7 +331,13 @@ class FileHealth:
             pages = sizes(connection)
         return pages.total * pages.page >= 0.95 * file_limit(self.max_size)
 
-    def give_back(self, connection: Connection) -> bool:
+    def shrink(self, connection: Connection) -> bool:
+        """Forget what is too much, then cut off what is free. True while there is more to do."""
+        if self.is_over(connection) and retention.drop_oldest(connection, self.rows):
+            return True
+        return self._give_back(connection)
+
+    def _give_back(self, connection: Connection) -> bool:
         """Cut some free pages off the end of the file. True while there are many more."""
         total, free, _ = sizes(connection)
         spare = max(SPARE, total // 8)
@@ -296,7 +363,7 @@ class FileHealth:
                 f"without an end; end what else has {self.path} open"
             )
 
-    def nearly_full(self) -> str:
+    def why_sparing(self) -> str:
         free = connections.free_mb(self.path)
         return (
             "the store cannot be written: the disk is full (what little is left is for alerts, "

@@ -25,10 +25,11 @@ from sqlmodel import SQLModel
 
 from monitor.model import FailureKind, StoreError
 from monitor.store import rollup_job, schema, small_tables
+from monitor.store.database import UNREADABLE
 from monitor.store.histogram import OUTCOMES
 from monitor.store.run_rows import HOUR_MS
 from monitor.store.schema import CHECKS, DAYS, EVIDENCE, HOURS, KEY_VALUE, RUNS, WORDS
-from monitor.store.sqlite.connections import TEXT, UNREADABLE
+from monitor.store.sqlite.connections import TEXT
 
 _MANY = 500
 _STEPS = 100_000
