@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import math
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,28 +20,41 @@ class LoopLag:
 
 
 class LagMeter:
-    """Ticks while it is watched; must live on one event loop."""
+    """Ticks while it is watched; must live on one event loop.
+
+    To watch costs the same however many do so at once: where a loop is late, they are many.
+    """
 
     def __init__(self) -> None:
-        self._spans: set[LoopLag] = set()
+        self._watching = 0
         self._due = 0.0
         self._counted_ms = 0.0
         """The part of the current tick's lag that has been added already."""
+        self._total_ms = 0.0
+        """The sum of all lags since somebody watches."""
+        self._notes = 0
+        self._worst: list[tuple[int, float]] = []
+        """Each note that is worse than all after it: its number and the lag in milliseconds."""
         self._timer: asyncio.TimerHandle | None = None
 
     @contextlib.contextmanager
     def watch(self) -> Iterator[LoopLag]:
+        """Yield what is filled when the watch ends."""
         span = LoopLag()
         if self._timer is None:
             self._wind()
         else:
             self._note()  # what is late already is no lag of this one
-        self._spans.add(span)
+        notes, total_ms = self._notes, self._total_ms
+        self._watching += 1
         try:
             yield span
         finally:
             self._note()
-            self._spans.discard(span)
+            self._watching -= 1
+            span.total_ms = self._total_ms - total_ms
+            first = bisect_right(self._worst, (notes, math.inf))
+            span.worst_ms = self._worst[first][1] if first < len(self._worst) else 0.0
 
     def _wind(self) -> None:
         loop = asyncio.get_running_loop()
@@ -48,16 +63,21 @@ class LagMeter:
 
     def _note(self) -> None:
         late = max(0.0, (asyncio.get_running_loop().time() - self._due) * 1000)
-        more, self._counted_ms = late - self._counted_ms, late
-        for span in self._spans:
-            span.worst_ms = max(span.worst_ms, late)
-            span.total_ms += more
+        self._total_ms += late - self._counted_ms
+        self._counted_ms = late
+        self._notes += 1
+        while self._worst and self._worst[-1][1] <= late:
+            self._worst.pop()
+        self._worst.append((self._notes, late))
 
     def _tick(self) -> None:
         self._note()
         self._timer = None
-        if self._spans:
+        if self._watching:
             self._wind()
+        else:
+            self._total_ms = 0.0
+            self._worst.clear()
 
     def close(self) -> None:
         if self._timer is not None:

@@ -41,3 +41,33 @@ async def test_who_comes_later_felt_nothing_of_it() -> None:
         await early
     meter.close()
     assert late.total_ms < 100 < early.result().total_ms
+
+
+async def test_the_worst_is_that_of_the_own_time() -> None:
+    meter, over = LagMeter(), asyncio.Event()
+    early = asyncio.create_task(watched(meter, over))
+    await asyncio.sleep(0)
+    time.sleep(HUNG_S)
+    await asyncio.sleep(TICK_S)  # a tick that is on time
+    later = asyncio.create_task(watched(meter, over))
+    await asyncio.sleep(0)
+    time.sleep(HUNG_S / 2)
+    over.set()
+    first, second = await asyncio.gather(early, later)
+    meter.close()
+    assert second.worst_ms == second.total_ms < first.worst_ms < first.total_ms
+
+
+async def test_many_at_once_do_not_make_a_late_loop_later() -> None:
+    """Each run once looked at all others twice: of ten thousand, a lag of a second became one of minutes."""
+    meter, over, count = LagMeter(), asyncio.Event(), 10_000
+    tasks = [asyncio.create_task(watched(meter, over)) for _ in range(count)]
+    await asyncio.sleep(0)
+    over.set()
+    time.sleep(HUNG_S)
+    began = time.process_time()
+    spans = await asyncio.gather(*tasks)
+    took_s = time.process_time() - began
+    meter.close()
+    assert {span.total_ms > HUNG_S * 500 for span in spans} == {True}
+    assert took_s < 1
