@@ -451,13 +451,13 @@ async def test_a_real_prometheus_holds_the_same_series_as_one_that_scrapes(
         for one in series
     }
     scraped = samples(exposed(metrics, WITH_CN))
-    assert {bound_as_number(key) for key in held} == {bound_as_number(key) for key in scraped}
+    assert {as_held(key) for key in held} == {as_held(key) for key in scraped}
     assert sorted(held.values()) == sorted(scraped.values())
 
 
-def bound_as_number(key: Key) -> Key:
-    """Prometheus writes `le="1"`, the text `le="1.0"`."""
+def as_held(key: Key) -> Key:
+    """Prometheus writes `le="1"`, the text `le="1.0"`; an empty label is none for it, also where it scrapes."""
     name, labels = key
     return name, tuple(
-        (label, str(float(value)) if label == "le" else value) for label, value in labels
+        (label, str(float(value)) if label == "le" else value) for label, value in labels if value
     )

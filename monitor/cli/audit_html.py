@@ -30,7 +30,8 @@ _QUOTED = re.compile(r'".*"', re.DOTALL)
 def page(audit: Audit) -> str:
     """Return the whole file. Everything in it is escaped: an endpoint's words are foreign text."""
     env = environment(templates(), ENGLISH, RenderCache())
-    return env.get_template("audit.html").render(view=_view(shareable(audit)))
+    view = _view(shareable(audit))
+    return env.get_template("audit.html").render(view=view, style="")
 
 
 def shareable(audit: Audit) -> Audit:

@@ -468,7 +468,7 @@ async def test_the_command_writes_one_document_and_nothing_else(
     )
     done = await command(relay.url, "--model", MINI, *options, cwd=tmp_path)
     assert done.returncode == 0
-    assert (tmp_path / "a.html").read_text().startswith("<!DOCTYPE html>")
+    assert (tmp_path / "a.html").read_text().startswith("<!doctype html>")
     told = json.loads(done.stdout)
     assert told["model"] == {"asked": MINI, "chosen": False, "answered": [MINI]}
     assert told["says"].startswith("Nothing wrong was found")
