@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rich.table import Table
@@ -42,9 +42,10 @@ from monitor.model.errors import delivery_remedy
 from monitor.model.result_json import result_document
 from monitor.ranking import Candidate, Pick, candidates, choose, last_picks, main_check
 from monitor.store import Store
-from monitor.store.small_tables import MOVED_CHATS
+from monitor.store.small_tables import FORMER, MOVED_CHATS, earlier_ids
 
 CHECK_COLUMNS = ("check", "outcome", "asked", "ttft p50", "up, 24 h", "why")
+_SAID_FOR = timedelta(days=30)
 _MAX_ROWS = 20
 """Rows of incidents and of messages given up; `monitor incidents` has all incidents."""
 
@@ -61,7 +62,7 @@ def command(path: ConfigPath = None, as_json: AsJson = False) -> None:
         return
     if not daemon:
         say("No daemon runs; this is what the last one stored.")
-    for line in recommendation_lines(loaded, snapshot):
+    for line in (*recommendation_lines(loaded, snapshot), *vantage_lines(loaded, snapshot.at)):
         say(line)
     for before, after in moved_chats(loaded).items():
         say(
@@ -92,6 +93,26 @@ def moved_chats(config: Config) -> dict[str, str]:
     with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
         known: dict[str, str] = json.loads(reader.note(MOVED_CHATS) or "{}")
     return known
+
+
+def vantage_lines(config: Config, now: datetime) -> Iterator[str]:
+    """Say for a month that what was measured under another id is not among what is shown."""
+    with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
+        changed: dict[str, str] = json.loads(reader.note(FORMER) or "{}")
+        coming = reader.ask(lambda connection: earlier_ids(connection, config.vantage))
+    for before, seen in changed.items():
+        if now - datetime.fromisoformat(seen) < _SAID_FOR:
+            yield (
+                f'Until {utc_time(datetime.fromisoformat(seen))} UTC this daemon\'s vantage was "{before}", and'
+                f' since then "{config.vantage}", whose history began anew; `monitor history CHECK --from {before}`'
+                " shows what was measured before."
+            )
+    for before in coming:
+        yield (
+            f'The daemon has written this store as vantage "{before}", and [monitor] says "{config.vantage}": another'
+            " id is another place, whose history begins anew with the next start. To keep the history write"
+            f' vantage = "{before}"; `vantage_name` is what people read.'
+        )
 
 
 def last_publish(config: Config) -> dict[str, Any] | None:

@@ -129,8 +129,14 @@ class Reloader:
 def _must_stay(old: Config, new: Config) -> None:
     """Refuse changes of what the history depends on and of what the store was opened with."""
     fixed = (("monitor.vantage", old.vantage, new.vantage), ("monitor.store", old.store, new.store))
+    remedies = {
+        "monitor.vantage": "; another id begins a new history, `vantage_name` changes what people read"
+    }
     complaints = tuple(
-        Complaint(where, f"was {before}, is {after}; restart the daemon to change it")
+        Complaint(
+            where,
+            f"was {before}, is {after}; restart the daemon to change it{remedies.get(where, '')}",
+        )
         for where, before, after in fixed
         if before != after
     )

@@ -36,6 +36,7 @@ from monitor.store.schema import (
     RUNS,
     HabitRow,
     IncidentRow,
+    KeyValueRow,
     LedgerRow,
     OutboxRow,
     RequestRow,
@@ -49,6 +50,8 @@ SEEN, CLEAN, CRASHES = "last_seen", "stopped_cleanly", "crashes"
 TOLD_BEST = "told_best"
 MOVED_CHATS = "moved_chats"
 TOLD_PRICES = "told_prices"
+FORMER = "former_vantages"
+"""JSON: the ids that this daemon had before, and when it was last seen under each."""
 _RECENT, _HOUR, _REQUESTS_KEPT = timedelta(hours=3), timedelta(hours=1), timedelta(days=30)
 _MOST_TOKENS = 1 << 53
 
@@ -366,6 +369,42 @@ def crashes(connection: Connection, vantage: str | None, now: datetime) -> list[
     first = schema.value(connection, SEEN, vantage or "") is None
     clean = first or schema.value(connection, CLEAN, vantage or "") == "yes"
     return recent if clean else [*recent[-99:], now.isoformat()]
+
+
+def earlier_ids(connection: Connection, vantage: str) -> dict[str, str]:
+    """Return the other ids under which a daemon has written this store, and when it was last seen (ISO)."""
+    names = col(KeyValueRow.name) == SEEN, col(KeyValueRow.vantage).not_in(["", vantage])
+    rows = Session(connection).exec(select(KeyValueRow).where(*names).order_by(KeyValueRow.value))
+    return {row.vantage: row.value for row in rows}
+
+
+def take_over(connection: Connection, vantage: str) -> dict[str, str]:
+    """Give this daemon what it has decided and told under earlier ids, and return those ids as `earlier_ids` does.
+
+    Incidents, messages, readers and marks are the daemon's, and nobody else would end, deliver or read them.
+    What was measured and spent stays with the id that is its place.
+    """
+    earlier = earlier_ids(connection, vantage)
+    if not earlier:
+        return {}
+    for before in reversed(earlier):  # the latest first: what it has is not replaced
+        for model in (IncidentRow, OutboxRow, SubscriberRow, KeyValueRow):
+            _hand_over(connection, schema.table(model), before, vantage)
+    known = json.loads(schema.value(connection, FORMER, vantage) or "{}") | earlier
+    known.pop(vantage, None)
+    schema.set_value(connection, FORMER, json.dumps(known), vantage)
+    return earlier
+
+
+def _hand_over(connection: Connection, table: sqlalchemy.Table, before: str, after: str) -> None:
+    """Move rows to another vantage; where it has one of the same key, that one stays."""
+    there = table.alias()
+    keys = [there.c[key.name] == key for key in table.primary_key if key.name != "vantage"]
+    has_one = sqlalchemy.exists().where(there.c.vantage == after, *keys)
+    connection.execute(sqlalchemy.delete(table).where(table.c.vantage == before, has_one))
+    connection.execute(
+        sqlalchemy.update(table).where(table.c.vantage == before).values(vantage=after)
+    )
 
 
 def told_prices(connection: Connection, vantage: str | None) -> datetime | None:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from monitor.clock import Clock
 from monitor.model import RunRecord, StoreError
-from monitor.store import rollup_job
+from monitor.store import rollup_job, small_tables
 from monitor.store.database import UNREADABLE, InUseError, Meaning, Upkeep
 from monitor.store.run_rows import HOUR_MS, Ids, millis
 from monitor.store.transaction import Item, WriteSet, bare, change_of, has_change, write
@@ -156,10 +156,28 @@ class Writer:
         if not self.is_ready:
             try:
                 self._upkeep.prepare()
+                self._take_over()
             except StoreError as error:
                 self._failed(str(error))
                 raise
             self.is_ready = True
+
+    def _take_over(self) -> None:
+        """Take over what this daemon left under an earlier id of its own. Raises StoreError."""
+        try:
+            with self._upkeep.begin() as connection:
+                earlier = small_tables.take_over(connection, self._vantage)
+        except DBAPIError as error:
+            raise StoreError(self._upkeep.why(error)) from error
+        for before in earlier:
+            log.warning(
+                'event=vantage_changed before=%s now=%s why="another id is another place: its history begins anew;'
+                " incidents that are open end as not known, messages that wait are delivered;"
+                ' monitor history CHECK --from %s shows what was measured before"',
+                before,
+                self._vantage,
+                before,
+            )
 
     def _run(self) -> None:
         """Serve until stopped. A fault of our own must not end the thread: then nothing would ever be stored again."""

@@ -119,7 +119,8 @@ async def test_what_history_hangs_on_cannot_change_under_a_running_daemon(house:
         house.write(house.url("a"), monitor='listen = ""\nvantage = "elsewhere"')
         assert (
             await house.reload()
-            == "bad monitor.vantage: was local, is elsewhere; restart the daemon to change it"
+            == "bad monitor.vantage: was local, is elsewhere; restart the daemon to change it;"
+            " another id begins a new history, `vantage_name` changes what people read"
         )
 
 
@@ -188,7 +189,10 @@ def test_the_command_says_what_came_of_it(tmp_path: Path) -> None:
     done = reload()
     assert (done.returncode, done.stderr) == (
         78,
-        f"{path} has a problem:\nmonitor.vantage: was local, is b; restart the daemon to change it\n",
+        (
+            f"{path} has a problem:\nmonitor.vantage: was local, is b; restart the daemon to change it;"
+            " another id begins a new history, `vantage_name` changes what people read\n"
+        ),
     )
     daemon.send_signal(signal.SIGTERM)
     daemon.communicate(timeout=30)

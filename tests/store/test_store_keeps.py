@@ -1,5 +1,6 @@
 """What a restart must find again, what is forgotten on purpose, and what never is."""
 
+import json
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 from cast import HandClock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import create_engine
 from store_cast import CHAT, HABIT, INCIDENT, NOON, SEEN, entry, failed, opened, streamed
 
 from monitor.model import (
@@ -19,8 +21,10 @@ from monitor.model import (
     Phase,
     Severity,
     Spend,
+    Subscriber,
 )
-from monitor.store import Store
+from monitor.store import Store, schema, small_tables
+from monitor.store.small_tables import FORMER, MOVED_CHATS, TOLD_BEST, take_over
 
 STATE = AlertState(
     check=CHAT,
@@ -86,19 +90,57 @@ async def test_a_start_after_a_crash_is_known_as_one(tmp_path: Path, clock: Hand
     assert (first.last_seen, again.last_seen, again.stopped_cleanly) == (None, clock.now(), False)
 
 
-async def test_what_another_vantage_has_measured_is_no_sign_of_life_of_ours(
+async def test_a_daemon_under_another_id_is_the_one_that_was_seen_before(
     tmp_path: Path, clock: HandClock
 ) -> None:
-    """Under another id a daemon begins anew: nothing of it has crashed."""
+    """What it decided and told is its own; what was measured and spent stays with the place."""
     url = f"sqlite:///{tmp_path / 'm.db'}"
     async with opened(url, clock) as store:
         store.recall()
         store.record(entry(streamed(clock.now())))
-    store = Store(url, clock=clock, vantage="fra")
-    store.open()
-    memory = store.recall()
-    await store.close()
-    assert (memory.last_seen, memory.crashes) == (None, 0)
+        store.reserve("a", clock.now().date(), Spend(300))
+        await store.save((INCIDENT,), (ROW,))
+        await store.subscribe(Subscriber(channel="phone", chat=7, language="en", since=clock.now()))
+    for _ in range(2):
+        store = Store(url, clock=clock, vantage="fra")
+        store.open()
+        memory = store.recall()
+        snapshot = await store.snapshot(clock.now())
+        subscribers = await store.subscribers()
+        await store.close()
+        assert (memory.last_seen, memory.crashes, memory.stopped_cleanly) == (clock.now(), 0, True)
+        assert [incident.id for incident in memory.incidents] == [INCIDENT.id]
+        assert [message.channel for message in snapshot.outbox] == [ROW.channel]
+        assert [reader.chat for reader in subscribers] == [7]
+        assert (snapshot.checks, memory.spent_today) == ({}, {})
+    with closing(Store.read_only(url, vantage="fra")) as reader:
+        assert json.loads(reader.note(FORMER) or "") == {"local": clock.now().isoformat()}
+    with closing(Store.read_only(url)) as reader:
+        assert [check.vantage for check in reader.checks()] == ["local"]
+
+
+def test_of_two_earlier_ids_the_later_one_is_believed(tmp_path: Path) -> None:
+    """No mark is lost, and none is there twice."""
+    engine = create_engine(f"sqlite:///{tmp_path / 'm.db'}")
+    with engine.begin() as connection:
+        schema.create(connection)
+        for vantage, day in (("a", 1), ("c", 3), ("b", 2)):
+            schema.set_value(
+                connection, small_tables.SEEN, f"2026-11-0{day}T00:00:00+00:00", vantage
+            )
+            schema.set_value(connection, TOLD_BEST, vantage, vantage)
+        schema.set_value(connection, MOVED_CHATS, "{}", "a")
+        assert [*take_over(connection, "fra")] == ["a", "b", "c"]
+        kept = connection.exec_driver_sql(
+            "SELECT name, value FROM key_value WHERE vantage = 'fra' AND name != 'former_vantages' ORDER BY name"
+        )
+        assert [*map(tuple, kept)] == [
+            (small_tables.SEEN, "2026-11-03T00:00:00+00:00"),
+            (MOVED_CHATS, "{}"),
+            (TOLD_BEST, "c"),
+        ]
+        assert take_over(connection, "fra") == {}
+    engine.dispose()
 
 
 async def test_yesterdays_spend_is_this_months_and_not_todays(
