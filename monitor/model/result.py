@@ -277,6 +277,10 @@ class Habit:
         """Say whether it has what the same probe at another base URL can be compared with."""
         return self.words.is_compared or self.tokens.is_as_learned
 
+    def after(self, failure: Failure | None) -> "Habit":
+        """Return the habit after one more run: only a good one teaches."""
+        return self if failure else self.worked()
+
     def worked(self) -> "Habit":
         """Return the habit after one more good run."""
         return replace(self, good=min(self.good + 1, SATURATED))

@@ -256,7 +256,7 @@ class ApiCall(PaidCall):
         return Finding(
             exchange=exchange,
             failure=failure,
-            habit=habit if failure else habit.worked(),
+            habit=habit.after(failure),
             ttft=stats.ttft,
             ttft_visible=stats.ttft_visible,
             stream=stats.stream,

@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from monitor.model import Habit
-from monitor.probes.kinds.conversation import (
+from monitor.probes.kinds.conversation import CountingPrompt, ReasoningConversation
+from monitor.probes.kinds.conversation_protocol import (
     ConversationProtocol,
-    CountingPrompt,
     ModelRequest,
-    ReasoningConversation,
     Tool,
     ToolProtocol,
 )

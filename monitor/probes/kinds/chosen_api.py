@@ -6,7 +6,8 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from monitor.probes.kinds.chat import CHAT
-from monitor.probes.kinds.conversation import Conversation, ToolProtocol
+from monitor.probes.kinds.conversation import Conversation
+from monitor.probes.kinds.conversation_protocol import ToolProtocol
 from monitor.probes.kinds.gemini import GEMINI
 from monitor.probes.kinds.messages import MESSAGES
 from monitor.probes.kinds.responses import RESPONSES

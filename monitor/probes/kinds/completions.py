@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from monitor.model import Habit
 from monitor.probes.answer.challenges import Challenge, continuing
-from monitor.probes.kinds.conversation import ConversationProtocol, ModelRequest, TextPrompt
+from monitor.probes.kinds.conversation import TextPrompt
+from monitor.probes.kinds.conversation_protocol import ConversationProtocol, ModelRequest
 from monitor.probes.parameter_fallback import Body, without
 from monitor.probes.probe import RunCost
 from monitor.probes.readers import ChatReader, ProtocolReader

@@ -52,10 +52,7 @@ class HttpProbe(ProbeSettings):
         )
         exchange = await run.client.send(request)
         failure = self._judge(exchange)
-        habit = run.habit
-        if failure is None:
-            habit = habit.worked()
-        return Finding(exchange=exchange, failure=failure, habit=habit)
+        return Finding(exchange=exchange, failure=failure, habit=run.habit.after(failure))
 
     def _judge(self, exchange: Exchange) -> Failure | None:
         return (

@@ -83,7 +83,7 @@ class ImagesProbe(StreamableCall):
         return Finding(
             exchange=exchange,
             failure=failure,
-            habit=habit if failure else habit.worked(),
+            habit=habit.after(failure),
             usage=_usage(answer),
         )
 

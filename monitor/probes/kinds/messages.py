@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from monitor.model import Endpoint, Habit
-from monitor.probes.kinds.conversation import (
+from monitor.probes.kinds.conversation import CountingPrompt
+from monitor.probes.kinds.conversation_protocol import (
     ConversationProtocol,
-    CountingPrompt,
     ModelRequest,
     Tool,
     ToolProtocol,

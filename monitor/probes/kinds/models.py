@@ -42,7 +42,7 @@ class ModelsProbe(ApiProbe):
     async def run(self, run: Run) -> Finding:
         exchange = await run.client.send(self.request(run, None, self.timeout))
         failure = self._judge(exchange, run)
-        habit = run.habit if failure else run.habit.worked()
+        habit = run.habit.after(failure)
         listed = _listed(exchange)
         if not listed.is_whole:
             return Finding(exchange=exchange, failure=failure, habit=habit)

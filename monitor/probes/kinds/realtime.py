@@ -47,12 +47,14 @@ class RealtimeProbe(ApiProbe):
     async def run(self, run: Run) -> Finding:
         exchange = await run.client.send(self._handshake(run))
         failure, note = self._judge(exchange, run), ""
-        habit = run.habit if failure else run.habit.worked()
         if failure is None:
             event = as_text(_event(exchange).get("type"))[:_SHOWN]
             note = f"first event: {event}" if event else "no event came"
         return Finding(
-            exchange=exchange, failure=failure, habit=habit, evidence=Evidence(note=note)
+            exchange=exchange,
+            failure=failure,
+            habit=run.habit.after(failure),
+            evidence=Evidence(note=note),
         )
 
     def _handshake(self, run: Run) -> HttpRequest:

@@ -7,11 +7,10 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from monitor.model import Habit
-from monitor.probes.kinds.conversation import (
+from monitor.probes.kinds.conversation import CountingPrompt, ReasoningConversation
+from monitor.probes.kinds.conversation_protocol import (
     ConversationProtocol,
-    CountingPrompt,
     ModelRequest,
-    ReasoningConversation,
     Tool,
     ToolProtocol,
 )

@@ -64,9 +64,7 @@ class SpeechProbe(StreamableCall):
 
     def judge(self, exchange: Exchange, habit: Habit) -> Finding:
         failure = judge_audio(exchange.body)
-        return Finding(
-            exchange=exchange, failure=failure, habit=habit if failure else habit.worked()
-        )
+        return Finding(exchange=exchange, failure=failure, habit=habit.after(failure))
 
 
 def judge_audio(body: bytes) -> Failure | None:

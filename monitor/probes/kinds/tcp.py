@@ -38,10 +38,8 @@ class DialProbe(ProbeSettings):
                 proxy=endpoint.proxy,
             )
         )
-        failure, habit = judge_transport(exchange), run.habit
-        if failure is None:
-            habit = habit.worked()
-        return Finding(exchange=exchange, failure=failure, habit=habit)
+        failure = judge_transport(exchange)
+        return Finding(exchange=exchange, failure=failure, habit=run.habit.after(failure))
 
 
 class TcpProbe(DialProbe):

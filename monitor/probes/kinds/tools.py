@@ -21,11 +21,11 @@ from monitor.probes.answer.stream_verdict import is_cut_by_cap
 from monitor.probes.kinds.chosen_api import ChosenApi
 from monitor.probes.kinds.conversation import (
     WORTH_ASKING,
-    Tool,
     judge_too_late,
     time_left,
     with_spent_before,
 )
+from monitor.probes.kinds.conversation_protocol import Tool
 from monitor.probes.parameter_fallback import Body, without
 from monitor.probes.probe import Duration, Finding, Run, RunCost
 from monitor.probes.readers.base import ToolCall

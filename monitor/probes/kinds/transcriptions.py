@@ -55,8 +55,9 @@ class TranscriptionsProbe(StreamableCall):
     def judge(self, exchange: Exchange, habit: Habit) -> Finding:
         reader = TranscriptReader()
         failure = _read(exchange, reader)
-        habit = habit if failure else habit.worked()
-        return Finding(exchange=exchange, failure=failure, habit=habit, usage=reader.usage)
+        return Finding(
+            exchange=exchange, failure=failure, habit=habit.after(failure), usage=reader.usage
+        )
 
 
 def tone(rng: Random) -> bytes:

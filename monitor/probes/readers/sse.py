@@ -22,7 +22,6 @@ _LINE_END = re.compile("\r\n|\r|\n")
 class Event(NamedTuple):
     data: str
     name: str = "message"
-    id: str = ""
 
 
 class SseParser:
@@ -43,7 +42,6 @@ class SseParser:
         self._data: list[str] = []
         self._data_size = 0
         self._name = ""
-        self._id = ""
 
     def feed(self, data: bytes) -> list[Event]:
         return self._take(self._decode(data))
@@ -56,7 +54,7 @@ class SseParser:
             self._line = []
         if not self._data:
             return None
-        return Event("\n".join(self._data), self._name or "message", self._id)
+        return Event("\n".join(self._data), self._name or "message")
 
     def _take(self, text: str) -> list[Event]:
         if text and not self._started:
@@ -104,7 +102,7 @@ class SseParser:
     def _dispatch(self, events: list[Event]) -> None:
         if self._data:
             self.events += 1
-            events.append(Event("\n".join(self._data), self._name or "message", self._id))
+            events.append(Event("\n".join(self._data), self._name or "message"))
             if self.events >= MAX_EVENTS:
                 self._overflow("the number of events", MAX_EVENTS)
         self._data, self._data_size, self._name = [], 0, ""
@@ -122,10 +120,8 @@ class SseParser:
                     self._overflow("an event", self._max_event)
             case "event":
                 self._name = value
-            case "id":
-                self._id = self._id if "\0" in value else value
-            case "retry":
-                pass  # we never reconnect
+            case "id" | "retry":
+                pass  # for those who reconnect
             case _:
                 self.unknown = f"{self.unknown}{line}\n"[-KEPT_UNKNOWN:]
 
