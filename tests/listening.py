@@ -1,10 +1,18 @@
-"""An aiohttp application on a loopback port of its own."""
+"""Ports of loopback: one that is free, and an aiohttp application on one of its own."""
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ssl import SSLContext
 
 from aiohttp import web
+
+
+def free_port() -> int:
+    """For a program that cannot be asked which one it took. Somebody else may take it meanwhile."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 @asynccontextmanager

@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from cast import HandClock, until
+from listening import free_port
 from metrics_cast import AT, DOWN, FROM_CN, GOOD, READING, WITH_CN, check, exposed, samples
 from receiver import Receiver, receiving
 
@@ -394,12 +394,6 @@ def test_a_thousand_streams_are_copied_in_less_than_a_lag_that_counts() -> None:
         took.append(time.thread_time() - begin)
     assert min(took) < 0.05
     assert sum(len(family.samples) for family in snapshot.families()) > 60_000
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def prometheus_takes_otlp() -> bool:

@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from random import Random
 import pytest
 from aiohttp import web
 from cast import until
-from listening import listening
+from listening import free_port, listening
 
 from monitor.agent.wire import SentRun, encode_run
 from monitor.clock import SystemClock
@@ -31,12 +30,6 @@ pytestmark = pytest.mark.slow
 PATIENCE_S = 240
 """For what starts processes on a busy machine."""
 MONITOR = Path(sys.executable).parent / "monitor"
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 class Place:

@@ -11,6 +11,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from listening import free_port
 
 from monitor.cli.demo import _free_port, _raise_if_ended_early
 from monitor.model import MonitorError
@@ -18,13 +19,6 @@ from monitor.model import MonitorError
 FAREWELL = re.compile(
     r"The demo has ended. Its folder \S+monitor-demo-\S+ is removed, and it wrote nothing elsewhere."
 )
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 def start(folder: Path, port: int, *more: str) -> subprocess.Popen[str]:

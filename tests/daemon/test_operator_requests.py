@@ -2,15 +2,22 @@
 
 import asyncio
 import logging
+import os
+import re
 import sqlite3
+import subprocess
+import time
 from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import aiohttp
 import pytest
 from cast import HandClock, until
+from daemon_cast import MONITOR, House, living
+from listening import free_port
 from telegram import CHAT, TOKEN, Telegram, telegram
 
 from monitor.alerts import AlertEngine
@@ -385,3 +392,58 @@ async def lived(config: Config, caplog: pytest.LogCaptureFixture, ask: object = 
         assert await daemon.store.requests() == ()
     daemon.stop.set()
     await asyncio.wait_for(task, 30)
+
+
+@pytest.mark.slow
+async def test_what_the_command_announces_beside_a_daemon_is_read_on_its_page_until_it_ends(
+    house: House,
+) -> None:
+    """In both languages and over HTTP: one announcement that somebody ends, one that ends by its time."""
+    more = '[page]\nlanguages = ["en", "zh-CN"]\n'
+    port = free_port()
+    house.write(house.url("direct"), monitor=f'listen = "127.0.0.1:{port}"', more=more)
+    ends = SystemClock().now() + timedelta(seconds=30)
+    async with living(house), aiohttp.ClientSession() as reader:
+
+        async def told(page: str) -> list[str]:
+            async with reader.get(f"http://127.0.0.1:{port}/{page}") as answer:
+                text = await answer.text()
+            return re.findall(r'id="announcement-\d+">.*?<b>(.*?)</b> <span.*?>(.*?)</span>', text)
+
+        async def both_say(english: list[tuple[str, str]], chinese: list[tuple[str, str]]) -> None:
+            seen: object = None
+            end = time.monotonic() + 30
+            while seen != (english, chinese):
+                assert time.monotonic() < end, seen
+                await asyncio.sleep(0.2)
+                seen = (await told(""), await told("zh-CN/"))
+
+        until = f"{ends:%Y-%m-%dT%H:%M:%S}"
+        await run(house, "announce", "A <b>new</b> model.")
+        await run(house, "announce", "Slow today.", "--service", "s", "--until", until)
+        new = "A &lt;b&gt;new&lt;/b&gt; model."
+        await both_say(
+            [("Announcement, s", "Slow today."), ("Announcement", new)],
+            [("s公告", "Slow today."), ("公告", new)],
+        )
+        listed = await run(house, "announce", "--list")
+        (number,) = re.findall(r"^(\d+) .*new", listed, re.MULTILINE)
+        assert await run(house, "announce", "--end", number) == f"announcement {number} is ended\n"
+        await both_say([("Announcement, s", "Slow today.")], [("s公告", "Slow today.")])
+        await both_say([], [])
+        assert SystemClock().now() >= ends
+        assert house.phone.sent == [], "channels do not hear of it"
+
+
+async def run(house: House, *words: str) -> str:
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [MONITOR, *words],
+        cwd=house.folder,
+        env={"PATH": os.environ["PATH"], "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return done.stdout

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -17,6 +16,7 @@ from typing import Any
 import aiohttp
 import pytest
 from cast import until
+from listening import free_port
 
 from monitor.clock import SystemClock
 from monitor.demo.launcher import Simulation
@@ -58,12 +58,6 @@ balance = "1s"
 [channel.terminal]
 url = "{channel}"
 """
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @contextmanager

@@ -2,22 +2,15 @@
 
 import os
 import shutil
-import socket
 import subprocess
 from pathlib import Path
 
 import pytest
+from listening import free_port
 from released import release
 
 HERE = Path(__file__).parent
 TOOLS = ("buildah", "podman", "debootstrap", "crun", "unshare")
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 @pytest.mark.proof

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import shutil
-import socket
 import ssl
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from listening import free_port
 
 from monitor.web import WebServer
 
@@ -93,12 +93,9 @@ def test_both_units_live_in_the_same_sandbox() -> None:
     assert service.split("\n[Install]")[0].strip() == failed.strip()
 
 
-@pytest.fixture
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
+@pytest.fixture(name="free_port")
+def own_port() -> int:
+    return free_port()
 
 
 @pytest.fixture
