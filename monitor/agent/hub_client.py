@@ -25,6 +25,12 @@ _PASSED_ON = {502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 530}
 """Statuses of what stands before a hub that is away, or of one that is not the leader."""
 
 
+_ADD_ANEW = (
+    "stop this agent, or run `monitor agent add` at the hub, delete agent.key here and give the new line;"
+    " results wait here meanwhile"
+)
+
+
 class HubAwayError(MonitorError):
     """Raised where no address of the hub gives an answer that can be used."""
 
@@ -219,8 +225,13 @@ def _texts(document: Mapping[str, Any], name: str) -> frozenset[str]:
 
 
 def _why(status: int, body: bytes) -> str:
+    """Say what a refusal means, and what to do where only a person can mend it."""
     why = _object(body).get("why")
-    return f"HTTP {status}" + (f": {why[:200]}" if isinstance(why, str) else "")
+    if isinstance(why, str):
+        return f"HTTP {status}: {why[:200]}" + (f"; {_ADD_ANEW}" if status == 401 else "")
+    if status in {404, 405}:
+        return f"HTTP {status}: no agent may push there any more (no [vantage.ID] is left), or the address leads elsewhere; {_ADD_ANEW}"
+    return f"HTTP {status}, and not from a hub; does the address lead there, through all that stands before it?"
 
 
 def _seconds(text: str) -> float:

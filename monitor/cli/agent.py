@@ -179,7 +179,9 @@ def remove(path: Path | None, vantage: str) -> None:
     loaded = load(path, secrets=Secrets.NONE)
     before = _read(loaded.path)
     _rewrite(loaded, before, without_vantage(before, vantage))
-    say(f"{vantage} may not push any more; its history stays.")
+    say(
+        f"{vantage} may not push any more; its history stays. Stop the agent there too: it goes on probing."
+    )
 
 
 def cut(
@@ -225,10 +227,11 @@ def _rewrite(loaded: Config, before: str, after: str) -> None:
         say(f"{loaded.path} is changed; the daemon reads it when it starts.")
         return
     try:
-        say(f"{loaded.path} is changed, and the daemon has read it: {reload(loaded)}")
+        reload(loaded)
     except MonitorError:
         _replace(path, before)
         raise
+    say(f"{loaded.path} is changed, and the daemon goes by it.")
 
 
 def _replace(path: Path, text: str) -> None:

@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -407,6 +407,26 @@ async def test_a_configuration_that_the_hub_has_not_signed_is_not_taken(
     with pytest.raises(HubAwayError, match="not signed by the hub"):
         await client.config("")
     await client.close()
+
+
+async def test_an_agent_whose_table_was_taken_away_says_what_happened_and_what_to_do(
+    hub: AgentHub, agent: AgentSide, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the last table goes, the hub is a daemon that knows nothing of agents."""
+    caplog.set_level("WARNING")
+    agent.measure(0)
+    hub.api.change(replace(hub.api._settings, vantages={}))
+    await agent.push()
+    hub.web.answer_agents(None)
+    await agent.push()
+    removed, none_left = [text for text in caplog.messages if "event=push_refused" in text]
+    assert "HTTP 401: not signed by an agent of this hub" in removed
+    assert "HTTP 405: no agent may push there any more" in none_left
+    with pytest.raises(HubAwayError, match="HTTP 404: no agent may push there any more") as caught:
+        await agent.client.config("")
+    for told in (removed, none_left, str(caught.value)):
+        assert "stop this agent, or run `monitor agent add` at the hub" in told
+    assert len(agent.waiting()) == 1
 
 
 async def test_so_many_results_go_at_a_time(
