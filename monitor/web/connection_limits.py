@@ -21,6 +21,9 @@ class Limits:
     max_per_client: int = 64
     reserved: int = 8
     """Connections of all that are kept for this machine itself, however many come from elsewhere."""
+    for_agents: int = 0
+    """Connections of this machine beside all others, on which agents alone are answered: behind a proxy they share an
+    address with every reader."""
     max_received: int = 64 * 1024
     """Bytes sent to us: some hundred questions; nobody has anything to upload."""
 
@@ -29,6 +32,7 @@ class ConnectionLimiter:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self._open: Counter[str] = Counter()
+        self._for_agents = 0
 
     def admit(self, client: str) -> bool:
         limits = self.limits
@@ -39,7 +43,17 @@ class ConnectionLimiter:
         self._open[client] += 1
         return True
 
-    def leave(self, client: str) -> None:
+    def admit_for_agents(self, client: str) -> bool:
+        """Admit a connection that is one too many, if it may be an agent's."""
+        if not is_loopback(client) or self._for_agents >= self.limits.for_agents:
+            return False
+        self._for_agents += 1
+        return True
+
+    def leave(self, client: str, *, is_for_agents: bool = False) -> None:
+        if is_for_agents:
+            self._for_agents -= 1
+            return
         self._open[client] -= 1
         if self._open[client] <= 0:
             del self._open[client]
@@ -52,7 +66,7 @@ class LimitedConnection(asyncio.Protocol):
         self._inner, self._limiter = inner, limiter
         self._transport: asyncio.Transport
         self._client = ""
-        self._admitted = False
+        self._admitted = self.is_for_agents = False
         self._received, self._allowed = 0, limiter.limits.max_received
         self._timers: list[asyncio.TimerHandle] = []
 
@@ -61,6 +75,8 @@ class LimitedConnection(asyncio.Protocol):
         self._transport = transport
         self._client = _client(transport)
         self._admitted = self._limiter.admit(self._client)
+        if not self._admitted:
+            self._admitted = self.is_for_agents = self._limiter.admit_for_agents(self._client)
         if not self._admitted:
             transport.abort()
             return
@@ -99,7 +115,7 @@ class LimitedConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if not self._admitted:
             return
-        self._limiter.leave(self._client)
+        self._limiter.leave(self._client, is_for_agents=self.is_for_agents)
         for timer in self._timers:
             timer.cancel()
         self._inner.connection_lost(exc)

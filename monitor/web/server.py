@@ -41,8 +41,12 @@ _SECURITY_HEADERS = {
 }
 API = "agent/"
 """Paths that begin so are the agents', where the daemon is a hub."""
-ONE_READ = 256 * 1024
-"""Bytes that asyncio hands over at once: so much of a body may come before anybody has looked at its headers."""
+FOR_AGENTS = 16
+"""Connections that readers cannot take from agents."""
+READ_BUFFER = 64 * 1024
+"""aiohttp reads on while less than twice as much of a body waits."""
+BEFORE_HEADERS = 2 * READ_BUFFER + 256 * 1024
+"""So much of a body may come before anybody has looked at its headers: what waits, and all that asyncio reads at once."""
 _VERSIONS = {HttpVersion10, HttpVersion11}
 
 
@@ -97,17 +101,26 @@ class _HttpServer:
             self._server = None
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        connection = request.transport.get_protocol() if request.transport else None
-        if isinstance(connection, LimitedConnection):
+        protocol = request.transport.get_protocol() if request.transport else None
+        connection = protocol if isinstance(protocol, LimitedConnection) else None
+        if connection:
             connection.request_complete()
         if request.version not in _VERSIONS:
             return _text(505, "HTTP/1.1 is spoken here\n")
         path = request.path.removeprefix("/")
+        is_for_agents = connection is not None and connection.is_for_agents
         if self.api is not None and path.startswith(API):
-            allow = connection.allow if isinstance(connection, LimitedConnection) else _nothing
-            answer = await self.api(request, path, allow)
+            answer = await self.api(request, path, connection.allow if connection else _nothing)
             answer.headers.update(_SECURITY_HEADERS)
-            return answer
+        elif is_for_agents:
+            answer = _text(503, "too many connections\n", {"Retry-After": "1"})
+        else:
+            return await self._answer_reader(request, path)
+        if is_for_agents:
+            answer.force_close()
+        return answer
+
+    async def _answer_reader(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
         if not is_trusted_host(request.headers.get("Host"), self._names()):
             return _text(421, f"unknown host; see `{self.key}` in the documentation\n")
         if request.method not in {"GET", "HEAD"}:
@@ -174,9 +187,9 @@ class WebServer(_HttpServer):
     def answer_agents(self, api: Api | None) -> None:
         """Hand on what agents ask; their names for us and their bodies are the API's business."""
         self.api = api
-        more = ONE_READ if api else 0
-        most = self._limits.max_received + more
-        self._limiter.limits = replace(self._limits, max_received=most)
+        most = self._limits.max_received + (BEFORE_HEADERS if api else 0)
+        kept = FOR_AGENTS if api else 0
+        self._limiter.limits = replace(self._limits, max_received=most, for_agents=kept)
 
 
 class MetricsServer(_HttpServer):
@@ -291,5 +304,6 @@ class _Http(web.Server):
             access_log=None,  # type: ignore[arg-type]  # none at all, as its own runner says it
             keepalive_timeout=KEEPALIVE_S,
             auto_decompress=False,
+            read_bufsize=READ_BUFFER,
             lingering_time=2.0,
         )

@@ -76,10 +76,12 @@ class AgentHub:
     session: aiohttp.ClientSession = field(init=False)
     recorded: tuple[Mapping[str, str], bytes] = field(init=False)
     """The last push, as it was sent."""
+    through: str = ""
+    """The address of what stands before the hub, if something does."""
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.web.port}"
+        return self.through or f"http://127.0.0.1:{self.web.port}"
 
     async def push(
         self,

@@ -5,6 +5,7 @@ import contextlib
 import gzip
 import json
 import sqlite3
+from asyncio.selector_events import _SelectorSocketTransport
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -41,6 +42,7 @@ from monitor.model import (
 )
 from monitor.store import Store
 from monitor.store.agents import states
+from monitor.web.server import BEFORE_HEADERS, READ_BUFFER
 
 OTHER_STREAM = "22222222-2222-4222-8222-222222222222"
 
@@ -517,6 +519,29 @@ async def test_a_hundred_connections_harm_neither_the_page_nor_the_loop_nor_an_a
     assert max(took) < 10
     for writer in silent:
         writer.transport.abort()
+
+
+async def test_readers_behind_the_same_proxy_lock_no_agent_out(
+    hub: AgentHub, tmp_path: Path
+) -> None:
+    """All come from one address. What readers hold too much of is answered to agents alone."""
+    (tmp_path / "page").mkdir()
+    (tmp_path / "page" / "index.html").write_text("the page")
+    held = [await asyncio.open_connection("127.0.0.1", hub.web.port) for _ in range(79)]
+    for number in range(1, 11):
+        assert (await hub.push([(number, run(number))])).status == 200
+    for reader, writer in held[64:]:
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await reader.read()).startswith(b"HTTP/1.1 503 ")
+    for _, writer in held:
+        writer.close()
+        await writer.wait_closed()
+    async with hub.session.get(f"{hub.url}/") as response:
+        assert await response.text() == "the page"
+
+
+def test_what_one_read_brings_before_the_headers_are_looked_at_ends_no_upload() -> None:
+    assert _SelectorSocketTransport.max_size == BEFORE_HEADERS - 2 * READ_BUFFER
 
 
 async def test_one_agent_may_ask_four_times_a_second(hub: AgentHub) -> None:

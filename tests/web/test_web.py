@@ -182,6 +182,16 @@ def test_some_connections_are_kept_for_this_machine() -> None:
     assert limiter.admit("::1")
 
 
+def test_what_is_kept_for_agents_is_this_machines_alone() -> None:
+    limiter = ConnectionLimiter(Limits(max_connections=2, for_agents=2, reserved=0))
+    assert [limiter.admit("127.0.0.1") for _ in range(3)] == [True, True, False]
+    assert not limiter.admit_for_agents("203.0.113.7")
+    assert [limiter.admit_for_agents("127.0.0.1") for _ in range(3)] == [True, True, False]
+    limiter.leave("127.0.0.1", is_for_agents=True)
+    assert limiter.admit_for_agents("::1")
+    assert not limiter.admit("127.0.0.1")
+
+
 async def test_a_page_that_is_known_is_not_sent_again(house: House) -> None:
     _, _, headers = await get(f"{house.base}/")
     tag = headers["ETag"]
