@@ -3,9 +3,11 @@
 import asyncio
 import time
 
+import pytest
+
 from monitor.probes.wire.loop_lag import LagMeter, LoopLag
 
-TICK_S = 0.1
+TICK_S = 0.025
 HUNG_S = 0.4
 
 
@@ -29,6 +31,17 @@ async def test_one_lag_counts_once_however_many_end_while_it_lasts() -> None:
         "each felt all of it, once"
     )
     assert all(span.worst_ms == span.total_ms for span in spans)
+
+
+@pytest.mark.parametrize("before_s", [0.0, 0.01, 0.02, 0.03, 0.06])
+async def test_a_hang_of_80_ms_is_seen_whenever_it_begins(before_s: float) -> None:
+    """Timings are left out of statistics from 50 ms on."""
+    meter = LagMeter()
+    with meter.watch() as span:
+        await asyncio.sleep(before_s)
+        time.sleep(0.08)
+    meter.close()
+    assert span.worst_ms > 50
 
 
 async def test_who_comes_later_felt_nothing_of_it() -> None:
