@@ -186,6 +186,9 @@ def _page(
         ),
         valid_until=generated if stopped else generated + site.stale_after,
         stale_after=site.stale_after,
+        fresh_until=None
+        if verdict.state is State.UNKNOWN
+        else max((each.fresh_until for each in measured if each.fresh_until), default=None),
         interval=site.every,
         stopped_at=stopped and formatting.whole_second(stopped),
         state=verdict.state,

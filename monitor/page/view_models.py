@@ -431,6 +431,8 @@ class PageView(published.Status):
     whence: str
     """`from Shanghai`."""
     stale_after: timedelta
+    fresh_until: datetime | None
+    """Until when the newest result counts; None where nothing is known now."""
     interval: timedelta
     sentences: tuple[str, ...]
     """The headline, with zero-width spaces where Chinese may break."""
@@ -450,15 +452,6 @@ class PageView(published.Status):
     """The place that this home page is of, where it is not of all."""
     by_vantage: tuple["PageView", ...] = ()
     """The home page of each place in this language."""
-
-    @property
-    def fresh_until(self) -> datetime | None:
-        """Return until when the newest result counts; None where nothing is known now."""
-        endpoints = [*self.endpoints]
-        if self.shown_vantage is None:
-            endpoints += [endpoint for vantage in self.vantages for endpoint in vantage.endpoints]
-        times = [endpoint.fresh_until for endpoint in endpoints if endpoint.fresh_until]
-        return max(times, default=None) if self.state is not State.UNKNOWN else None
 
     @property
     def is_answered(self) -> bool:
@@ -508,7 +501,8 @@ class PageView(published.Status):
 
     def has_other(self, endpoint: EndpointView) -> bool:
         """Say whether there is another base URL of its service to recommend."""
-        service = next(service for service in self.services if endpoint in service.endpoints)
+        named = endpoint.path.partition("/")[0]
+        service = next(service for service in self.services if service.id == named)
         picks = (*service.picks, *service.next)
         return any(pick.endpoint != endpoint.path and not pick.flaw for pick in picks)
 
