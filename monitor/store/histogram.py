@@ -35,6 +35,7 @@ tenths (of a millisecond, or of tokens per second), then tokens_in, tokens_out, 
 _BYTES = 4
 _BITS = 8 * _BYTES
 _HEAD = struct.Struct("<BhH")
+SHOWN_QUANTILES = (0.5, 0.95, 0.99)
 _TABLED = 1 << 16
 value_of = lru_cache(1 << 12)(middle)
 """The value that a bucket is read back as: there are some two thousand, and many answers are alike."""
@@ -111,67 +112,77 @@ def encode(figures: Mapping[str, Histogram]) -> bytes:
     return zlib.compress(b"".join(parts), 1)
 
 
-def decode(body: bytes, wanted: Collection[str] = FIGURES) -> dict[str, Histogram]:
+def decode(body: bytes) -> dict[str, Histogram]:
     """Undo `encode`. Raises zlib.error, struct.error or ValueError for anything else."""
-    figures: dict[str, Histogram] = {}
-    data, place = zlib.decompress(body) if body else b"", 0
+    return dict(_decoded(body, FIGURES))
+
+
+def _decoded(body: bytes, wanted: Collection[str]) -> Iterator[tuple[str, Histogram]]:
+    data, place, unpack = zlib.decompress(body) if body else b"", 0, _HEAD.unpack_from
     for name in FIGURES if data else ():
-        width, first, size = _HEAD.unpack_from(data, place)
+        width, first, size = unpack(data, place)
         place += _HEAD.size
         end = place + width * size
         if width and name in wanted:
             lanes = bytearray(size * _BYTES)
             for byte in range(width):
                 lanes[byte::_BYTES] = data[place + byte : end : width]
-            figures[name] = Histogram(first, int.from_bytes(lanes, "little"))
+            yield name, Histogram(first, int.from_bytes(lanes, "little"))
         place = end
-    return figures
+
+
+EncodedOrNot = Mapping[str, Histogram] | bytes
+"""Figures, or what `encode` makes of them."""
+
+
+def add_figures(
+    to: dict[str, Histogram], more: EncodedOrNot, wanted: Collection[str] = FIGURES
+) -> None:
+    """Add those `wanted`."""
+    for name, histogram in _decoded(more, wanted) if isinstance(more, bytes) else more.items():
+        if name in wanted:
+            mine = to.get(name)
+            to[name] = histogram if mine is None else mine + histogram
 
 
 class HistogramFigures(Figures):
     """The figures of a rollup, each the sum of its `parts`, which are added when somebody asks.
 
-    A part in bytes is as `encode` packs it, and is unpacked when somebody asks.
+    A part in bytes is as `encode` packs it. Of the quantiles those that a page shows are remembered.
     """
 
-    __slots__ = ("_last", "_parts")
+    __slots__ = ("_parts", "_shown")
 
-    def __init__(self, parts: Sequence[Mapping[str, Histogram] | bytes]) -> None:
+    def __init__(self, parts: Sequence[EncodedOrNot]) -> None:
         self._parts = [part for part in parts if part]
-        self._last: tuple[str, int, Sequence[int]] = "", 0, ()
+        self._shown: Mapping[str, Sequence[float]] | None = None
 
-    def _sum(self, name: str) -> Histogram | None:
-        total: Histogram | None = None
+    def _sums(self) -> Mapping[str, Histogram]:
+        sums: dict[str, Histogram] = {}
         for part in self._parts:
-            figures = decode(part, (name,)) if isinstance(part, bytes) else part
-            histogram = figures.get(name)
-            if histogram is not None:
-                total = histogram if total is None else total + histogram
-        return total
+            add_figures(sums, part)
+        return sums
 
     def quantile(self, figure: str, q: float) -> float | None:
-        """Return a quantile. Several of a figure are usually asked for in a row, so the last figure is remembered."""
-        name, first, upto = self._last
-        if name != figure:
-            total = self._sum(figure)
-            first, upto = (0, ()) if total is None else (total.first, total.upto)
-            self._last = figure, first, upto
-        if not upto:
-            return None
-        return value_of(first + bisect_left(upto, max(1, math.ceil(q * upto[-1]))))
+        if q not in SHOWN_QUANTILES:
+            histogram = self._sums().get(figure)
+            return None if histogram is None else histogram.quantiles((q,))[0]
+        if self._shown is None:
+            self._shown = {
+                name: histogram.quantiles(SHOWN_QUANTILES)
+                for name, histogram in self._sums().items()
+            }
+        values = self._shown.get(figure)
+        return None if values is None else values[SHOWN_QUANTILES.index(q)]
 
     def __getitem__(self, name: str) -> Counts:
-        total = self._sum(name)
-        if total is None:
-            raise KeyError(name)
-        return total.by_bucket
+        return self._sums()[name].by_bucket
 
     def __iter__(self) -> Iterator[str]:
-        names = (decode(part) if isinstance(part, bytes) else part for part in self._parts)
-        return iter(dict.fromkeys(name for part in names for name in part))
+        return iter(self._sums())
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return len(self._sums())
 
 
 class Sum:
@@ -215,15 +226,12 @@ class Sum:
                 total.figures[name] = Histogram.of(buckets_of_tenths(values))
         return total
 
-    def add(self, other: "Sum", wanted: Collection[str] = FIGURES) -> None:
+    def add(self, other: "Sum | PackedSum", wanted: Collection[str] = FIGURES) -> None:
         """Add the counts, and of the figures those `wanted`."""
         self.counts = [*map(int.__add__, self.counts, other.counts)]
         if other.kinds:
             self.kinds.update(other.kinds)
-        for name, histogram in other.figures.items():
-            if name in wanted:
-                mine = self.figures.get(name)
-                self.figures[name] = histogram if mine is None else mine + histogram
+        add_figures(self.figures, other.figures, wanted)
 
     def unpacked(self) -> "Sum":
         return self
@@ -234,11 +242,11 @@ class Sum:
 
 
 class PackedSum(NamedTuple):
-    """A sum as a row of the rollups holds it: an hour that is over is seldom looked into."""
+    """A sum as a row of the rollups holds it, its figures encoded: an hour that is over is seldom looked into."""
 
     counts: Sequence[int]
     kinds: Mapping[str, int]
-    histograms: bytes
+    figures: bytes
 
     @classmethod
     def of(cls, total: "Sum | PackedSum") -> "PackedSum":
@@ -248,7 +256,7 @@ class PackedSum(NamedTuple):
         return cls(tuple(total.counts), dict(total.kinds), encode(total.figures))
 
     def unpacked(self) -> Sum:
-        return Sum(self.counts, self.kinds, decode(self.histograms))
+        return Sum(self.counts, self.kinds, decode(self.figures))
 
 
 def rollup_of(sums: Sequence[Sum | PackedSum]) -> Rollup:
@@ -268,7 +276,7 @@ def rollup_of(sums: Sequence[Sum | PackedSum]) -> Rollup:
         cost_e8=counts[COST],
         figures=HistogramFigures(
             [
-                one_sum.histograms if isinstance(one_sum, PackedSum) else dict(one_sum.figures)
+                one_sum.figures if isinstance(one_sum, PackedSum) else dict(one_sum.figures)
                 for one_sum in sums
             ]
         ),

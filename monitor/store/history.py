@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import cache, lru_cache
+from functools import lru_cache
 from operator import attrgetter, itemgetter
 from sys import intern
 
@@ -58,16 +58,14 @@ HALF_HOUR_MS, POINTS, HOURS_SHOWN = HOUR_MS // 2, 48, 24
 _SET_BACK = timedelta(minutes=1)
 """A clock that goes back further was set: what is asked for now was thought old, and is in the file."""
 _FOLD_AT = 200
-_NOTHING = -(1 << 15)
-"""Stands for a figure that a run of the chart has not."""
+_APART = 1 << 13
+"""By so much the buckets of a chart's figures are apart, see `charted`."""
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
-_BANDS = 1, *WINDOWS
-"""Ages in days that end today and each window."""
 _AT = attrgetter("at")
 
 
-def _empty_bands() -> list[Sum | PackedSum]:
-    return [Sum() for _ in _BANDS]
+def _empty_windows() -> dict[int, Sum | PackedSum]:
+    return {length: Sum() for length in WINDOWS}
 
 
 @dataclass(slots=True)
@@ -77,38 +75,56 @@ class Past:
     today: int
     days: Mapping[date, Rollup] = field(default_factory=dict)
     """The counts behind the bar of each day. Snapshots share it: it is replaced, and never changed."""
-    bands: list[Sum | PackedSum] | None = field(default_factory=_empty_bands)
-    """Sums of today, and of the days of each window that no shorter one holds, with `WINDOW_FIGURES`.
+    so_far: Sum = field(default_factory=Sum)
+    """The sum of today, with `WINDOW_FIGURES`."""
+    windows: dict[int, Sum | PackedSum] | None = field(default_factory=_empty_windows)
+    """The sum of the days of each window before today, by its length in days, with `WINDOW_FIGURES`.
 
     None from midnight until the file is read again: then nobody knows what leaves a window.
     """
 
+    def put(self, day: int, total: PackedSum) -> None:
+        """Take a day as the file has it. `pack` is called after the last one, and before anything is added."""
+        self.days = {**self.days, _date(day): day_counts(*total.counts[: MAINTENANCE + 1])}
+        if day == self.today:
+            self.so_far.add(total, WINDOW_FIGURES)
+        elif self.windows is not None:
+            shortest = WINDOWS[bisect_right(WINDOWS, self.today - day)]
+            self.windows[shortest].unpacked().add(total, WINDOW_FIGURES)
+
+    def pack(self) -> None:
+        """Add to each window the shorter ones, and make small what will hardly change."""
+        if self.windows is not None:
+            total, packed = Sum(), dict[int, Sum | PackedSum]()
+            for length, days in self.windows.items():
+                total.add(days)
+                packed[length] = PackedSum.of(total)
+            self.windows = packed
+
     def add(self, day: int, more: Sum) -> None:
+        """Count runs of a day."""
         counts = more.counts[: MAINTENANCE + 1]
         if before := self.days.get(_date(day)):
             counts = [*map(int.__add__, counts_of_day(before), counts)]
         self.days = {**self.days, _date(day): day_counts(*counts)}
-        if self.bands is not None and 0 <= self.today - day < DAYS_SHOWN:
-            place = bisect_right(_BANDS, self.today - day)
-            self.bands[place] = band = self.bands[place].unpacked()
-            band.add(more, WINDOW_FIGURES)
-
-    def pack(self) -> None:
-        """Make small what will hardly change: all but today."""
-        if self.bands is not None:
-            self.bands = [self.bands[0], *map(PackedSum.of, self.bands[1:])]
+        if day == self.today:
+            self.so_far.add(more, WINDOW_FIGURES)
+        elif self.windows is not None:
+            for length in WINDOWS:
+                if 0 < self.today - day < length:
+                    self.windows[length] = total = self.windows[length].unpacked()
+                    total.add(more, WINDOW_FIGURES)
 
     def turn(self, today: int) -> None:
         """Begin another day."""
-        self.today, self.bands = today, None
+        self.today, self.so_far, self.windows = today, Sum(), None
         oldest = _date(today - DAYS_SHOWN)
         self.days = {day: bar for day, bar in self.days.items() if day > oldest}
 
     def rollups(self) -> dict[int, Rollup]:
-        if self.bands is not None:
+        if self.windows is not None:
             return {
-                length: rollup_of(self.bands[: place + 1])
-                for place, length in enumerate(WINDOWS, 1)
+                length: rollup_of([self.so_far, total]) for length, total in self.windows.items()
             }
         return {length: self._counts(length) for length in WINDOWS}
 
@@ -146,7 +162,7 @@ class Lately:
     hours: dict[int, Sum | PackedSum] = field(default_factory=dict)
     """By unix hour."""
     halves: dict[int, "array[int]"] = field(default_factory=dict)
-    """By unix half hour, the buckets of ttfb, ttft and speed of each run in turn."""
+    """By unix half hour, what `charted` makes of its runs: ttft, of a run without one ttfb, and speed."""
     _points: dict[int, Point] = field(default_factory=dict)
     """Those of half hours that are over, until one more run of them comes: an agent's may come late."""
     _over: tuple[int, PackedSum] | None = None
@@ -170,11 +186,11 @@ class Lately:
         self.hours[hour] = total
         if self._over is not None and hour < self._over[0]:
             self._over = None
-        for at, row in rows:
-            half = at // HALF_HOUR_MS
+        for begin, row in rows:
             if row[0] < 2 and row[5]:
-                drawn = row[9], row[10], row[13]  # ttfb, ttft, speed
-                values = chart_values([-1 if each is None else each for each in drawn])
+                half = begin // HALF_HOUR_MS
+                ttfb, ttft, speed = ([] if row[at] is None else [row[at]] for at in (9, 10, 13))
+                values = charted([] if ttft else ttfb, ttft, speed)
                 self.halves.setdefault(half, array("h")).extend(values)
                 self._points.pop(half, None)
 
@@ -187,7 +203,7 @@ class Lately:
             for number, total in self.hours.items():
                 if number < hour:
                     self.hours[number] = PackedSum.of(total)
-                    over.add(total.unpacked())
+                    over.add(total)
             self._over = hour, PackedSum.of(over)
         going_on = [total for total in self.hours.values() if isinstance(total, Sum)]
         return rollup_of([self._over[1], *going_on])
@@ -207,27 +223,25 @@ class Lately:
         return tuple(self.recent)
 
 
-def chart_values(tenths: Iterable[int]) -> "array[int]":
-    """Return the bucket of each, and `_NOTHING` for -1."""
-    values, table = [*tenths], _chart_buckets()
-    if max(values, default=0) < len(table) - 1:
-        return array("h", map(table.__getitem__, values))
+def charted(ttfb: Sequence[int], ttft: Sequence[int], speed: Sequence[int]) -> "array[int]":
+    """Return the buckets of values in tenths, those of one figure far from those of the next, so that one array holds all."""
     return array(
-        "h", (buckets_of_tenths([tenth])[0] if tenth >= 0 else _NOTHING for tenth in values)
+        "h",
+        (
+            bucket + place * _APART
+            for place, tenths in enumerate((ttfb, ttft, speed))
+            if tenths
+            for bucket in buckets_of_tenths(tenths)
+        ),
     )
-
-
-@cache
-def _chart_buckets() -> "array[int]":
-    """Return buckets by tenths; the last one, which is that of -1, is `_NOTHING`."""
-    return array("h", [*buckets_of_tenths(range(1 << 16)), _NOTHING])
 
 
 def _point(half: int, values: Sequence[int]) -> Point:
     """Draw a half hour: time to first token if anything streams."""
-    firsts = sorted(bucket for bucket in values[1::3] if bucket != _NOTHING)
-    times = firsts or sorted(bucket for bucket in values[::3] if bucket != _NOTHING)
-    speeds = sorted(bucket for bucket in values[2::3] if bucket != _NOTHING)
+    rising = sorted(values)
+    ttft, speed = (bisect_left(rising, edge) for edge in (_APART // 2, _APART * 3 // 2))
+    times = [number - _APART for number in rising[ttft:speed]] or rising[:ttft]
+    speeds = [number - 2 * _APART for number in rising[speed:]]
     return Point(_begin(half), _rank(times, 0.5), _rank(times, 0.95), _rank(speeds, 0.5))
 
 

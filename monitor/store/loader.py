@@ -5,12 +5,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from sqlalchemy import Connection, Text, bindparam, cast, func, literal, select
+from sqlalchemy import Connection, Text, bindparam, case, cast, func, select
 
 from monitor.model import Result
-from monitor.model.rollup import WINDOW_FIGURES
 from monitor.store import small_tables
-from monitor.store.histogram import PackedSum, kinds_from
 from monitor.store.history import (
     DAYS_SHOWN,
     HALF_HOUR_MS,
@@ -22,9 +20,9 @@ from monitor.store.history import (
     Key,
     Past,
     briefly,
-    chart_values,
+    charted,
 )
-from monitor.store.rollup_job import COUNTS, sum_from, sums_of_runs
+from monitor.store.rollup_job import sum_from, summed, sums_of_runs
 from monitor.store.run_rows import DAY_MS, HOUR_MS, WordCache, millis, result_from
 from monitor.store.schema import CHECKS, DAYS, HOURS, RUNS
 
@@ -93,11 +91,13 @@ class Loader:
         between pieces, with the seconds that the last one took.
         """
         memories = {number: CheckMemory(Past(self._today)) for number in self._keys}
+        if whole:
+            self._add_days(memories, rest)
+            self._draw(memories, rest)
         first = millis(self._now) // HOUR_MS - HOURS_SHOWN + 1
-        for row in self._connection.execute(select(HOURS).where(HOURS.c.period >= first)).all():
+        for row in self._connection.execute(summed(HOURS).where(HOURS.c.period >= first)).all():
             if row[1] in memories:
-                packed = PackedSum(tuple(row[COUNTS]), kinds_from(row[COUNTS.stop]), row[-1])
-                memories[row[1]].lately.hours[row[0]] = packed
+                memories[row[1]].lately.hours[row[0]] = sum_from(row)
         unrolled = sums_of_runs(self._connection, memories, 1, (0, _FOREVER))
         for (hour, number), total in unrolled.items():
             if whole:
@@ -106,9 +106,6 @@ class Loader:
                 memories[number].lately.add(hour, total, ())
         for number, result in self._recent():
             memories[number].lately.recent.append(briefly(result))
-        if whole:
-            self._add_days(memories, rest)
-            self._draw(memories, rest)
         for number, result in self.latest():
             memories[number].lately.latest = result
         history.end_load(
@@ -116,13 +113,18 @@ class Loader:
         )
 
     def _add_days(self, memories: Memories, rest: Callable[[float], None]) -> None:
-        query = select(DAYS).where(DAYS.c.period > self._today - DAYS_SHOWN)
-        for rows in _resting(self._connection.execute(query).partitions(_AT_ONCE), rest):
-            for row in rows:
-                if row[1] in memories:
-                    memories[row[1]].past.add(row[0], sum_from(row, WINDOW_FIGURES))
-        for memory in memories.values():
-            memory.past.pack()
+        """Read the days of some checks after those of others: what is added up is large until it is packed."""
+        numbers = sorted(memories)
+        for place in range(0, len(numbers), _AT_ONCE):
+            some = numbers[place : place + _AT_ONCE]
+            these = DAYS.c.check_id.between(some[0], some[-1])
+            for day in _resting(range(self._today - DAYS_SHOWN + 1, self._today + 1), rest):
+                of_day = summed(DAYS).where(DAYS.c.period == day, these)
+                for row in self._connection.execute(of_day).all():
+                    if row[1] in memories:
+                        memories[row[1]].past.put(day, sum_from(row))
+            for number in some:
+                memories[number].past.pack()
 
     def _recent(self) -> Iterator[tuple[int, Result]]:
         words = WordCache()
@@ -135,20 +137,18 @@ class Loader:
 
     def _draw(self, memories: Memories, rest: Callable[[float], None]) -> None:
         """Read the chart's figures, a half hour at a time, joined by the database: which costs less than row by row."""
-        last = millis(self._now) // HALF_HOUR_MS
-        figures = [
-            cast(func.coalesce(RUNS.c[name], -1), Text)
-            for name in ("ttfb_100us", "ttft_100us", "tokens_per_10s")
-        ]
-        run = figures[0] + literal(" ") + figures[1] + literal(" ") + figures[2]
-        joined = select(RUNS.c.check_id, func.aggregate_strings(run, " ")).group_by(RUNS.c.check_id)
+        last, ttft = millis(self._now) // HALF_HOUR_MS, RUNS.c.ttft_100us
+        figures = case((ttft.is_(None), RUNS.c.ttfb_100us)), ttft, RUNS.c.tokens_per_10s
+        joined = [func.aggregate_strings(cast(figure, Text), " ") for figure in figures]
         spoke = (RUNS.c.outcome < 2) & (RUNS.c.trusted == 1)
+        query = select(RUNS.c.check_id, *joined).where(spoke).group_by(RUNS.c.check_id)
         for half in _resting(range(last - POINTS + 1, last + 1), rest):
             begin = half * HALF_HOUR_MS
             span = RUNS.c.at.between(begin, begin + HALF_HOUR_MS - 1)
-            for number, text in self._connection.execute(joined.where(span & spoke)):
+            for number, *texts in self._connection.execute(query.where(span)).all():
                 if number in memories:
-                    memories[number].lately.halves[half] = chart_values([*map(int, text.split())])
+                    tenths = ([*map(int, (text or "").split())] for text in texts)
+                    memories[number].lately.halves[half] = charted(*tenths)
 
     def latest(self) -> Iterator[tuple[int, Result]]:
         """Return the newest run of each check that has one, by the check's number."""

@@ -11,21 +11,30 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, bindparam, func, not_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    bindparam,
+    func,
+    not_,
+    select,
+    update,
+)
 
 from monitor.model import PastCounts, Resolution
-from monitor.model.rollup import FIGURES
 from monitor.store.histogram import (
     COUNT_NAMES,
     CountedRow,
+    PackedSum,
     Sum,
-    decode,
     encode,
     kinds_from,
     kinds_text,
 )
 from monitor.store.run_rows import COUNTED_RUNS, DAY_MS, HOUR_MS, KnownId, millis
-from monitor.store.schema import CHECKS, DAYS, HOURS, RUNS, mark, upsert
+from monitor.store.schema import CHECKS, DAYS, HOURS, PERCENTILES, RUNS, mark, upsert
 
 HOURS_FROM, RUNS_FROM = "hours_from", "runs_from"
 """Marks: the first hour whose rollups are all kept, and the first whose runs are."""
@@ -114,9 +123,9 @@ def add_sums(connection: Connection, table: Table, more: Sums) -> None:
     for period, ids in checks.items():
         for first in range(0, len(ids), _AT_ONCE):
             some = ids[first : first + _AT_ONCE]
-            query = select(table).where(table.c.period == period, table.c.check_id.in_(some))
+            query = summed(table).where(table.c.period == period, table.c.check_id.in_(some))
             for row in connection.execute(query):
-                more[period, row.check_id].add(sum_from(row))
+                more[period, row[1]].add(sum_from(row))
     write(connection, table, more)
 
 
@@ -142,9 +151,14 @@ def _row(period: int, check: int, total: Sum) -> dict[str, Any]:
     return {**row, "histograms": encode(total.figures)}
 
 
-def sum_from(row: Sequence[Any], wanted: Collection[str] = FIGURES) -> Sum:
-    """Unpack a row of hours or days; zlib.error, struct.error or ValueError where it is damaged."""
-    return Sum(row[COUNTS], kinds_from(row[COUNTS.stop]), decode(row[-1], wanted))
+def summed(table: Table) -> Select[Any]:
+    """Ask for what `sum_from` takes of hours or days."""
+    return select(*(column for column in table.columns if column.name not in PERCENTILES))
+
+
+def sum_from(row: Sequence[Any]) -> PackedSum:
+    """Return a row of hours or days without its key; json.JSONDecodeError or ValueError where its kinds are damaged."""
+    return PackedSum(row[COUNTS], kinds_from(row[COUNTS.stop]), row[-1])
 
 
 def sums(
@@ -162,7 +176,7 @@ def sums(
     these: ColumnElement[bool] = table.c.period.between(span[0], span[1] - 1)
     if len(checks) == 1:
         these &= table.c.check_id == next(iter(checks))
-    for row in connection.execute(select(table).where(these)):
+    for row in connection.execute(summed(table).where(these)):
         if row[1] in checks:
             totals[row[0], row[1]].add(sum_from(row))
     begin, end = (edge * length * HOUR_MS for edge in span)
@@ -216,7 +230,7 @@ def remake(connection: Connection, table: Table, keys: Iterable[tuple[int, int]]
             total = Sum.of_rows([row[2:] for row in rows])
         elif table is DAYS and period * 24 >= (mark(connection, HOURS_FROM) or 0):
             hours = HOURS.c.period.between(period * 24, period * 24 + 23)
-            for row in connection.execute(select(HOURS).where(hours & (HOURS.c.check_id == check))):
+            for row in connection.execute(summed(HOURS).where(hours & (HOURS.c.check_id == check))):
                 total.add(sum_from(row))
         if any(total.counts):
             write(connection, table, {(period, check): total})

@@ -324,10 +324,5 @@ def _stream_from(row: Any, texts: Mapping[int | None, str]) -> Stream:
     )
 
 
-def counted_from(row: Sequence[Any], texts: Mapping[int | None, str]) -> CountedRow:
-    """Pick what a rollup counts of the run in a row."""
-    return (row[2], None if row[3] is None else texts[row[3]], *row[COUNTED])
-
-
 def _tenth(number: int | None) -> float | None:
     return None if number is None else number / 10

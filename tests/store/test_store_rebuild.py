@@ -12,7 +12,7 @@ from store_cast import NOON, entry, failed, streamed, tables
 from monitor.model import Rollup
 from monitor.model.rollup import merge
 from monitor.store import rollup_job
-from monitor.store.histogram import Sum
+from monitor.store.histogram import Sum, rollup_of
 from monitor.store.rollup_job import roll_next, sum_from
 from monitor.store.run_rows import COUNTED_RUNS, HOUR_MS, Ids, millis
 from monitor.store.schema import DAYS, HOURS
@@ -70,7 +70,7 @@ def roll(begin, before: int) -> None:  # noqa: ANN001
 
 
 def stored(connection: Connection, table: Table) -> dict[int, Rollup]:
-    return {row.period: sum_from(row).rollup for row in connection.execute(select(table))}
+    return {row.period: rollup_of([sum_from(row)]) for row in connection.execute(select(table))}
 
 
 def test_many_checks_are_rolled_up_in_several_transactions() -> None:

@@ -207,8 +207,8 @@ _READ: Mapping[str, Callable[[Any], object]] = {
     "outbox": lambda row: small_tables.MESSAGE.validate_json(row.body),
     "habits": lambda row: small_tables.HABIT.validate_json(row.body),
     "evidence": lambda row: small_tables.EVIDENCE.validate_json(row.body),
-    "hour_rollups": rollup_job.sum_from,
-    "day_rollups": rollup_job.sum_from,
+    "hour_rollups": lambda row: rollup_job.sum_from(row).unpacked(),
+    "day_rollups": lambda row: rollup_job.sum_from(row).unpacked(),
 }
 
 
