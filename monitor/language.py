@@ -60,6 +60,10 @@ class Language:
         english = kind.row.words
         return Words(*map(self.gettext, (english.label, english.what, english.remedy)))
 
+    def was(self, kind: FailureKind) -> str:
+        """Return what a failure meant that is over, or not measured any more."""
+        return self.gettext(kind.row.was)
+
     def advice(self, kind: FailureKind) -> str:
         """Return what to do, for somebody who sees which other base URLs work; empty for no more than that."""
         return self.gettext(kind.row.advice) if kind.row.advice else ""
@@ -72,6 +76,17 @@ class Language:
         if len(kinds) > MOST_REASONS:
             return self.gettext("different reasons")
         return self.listed([in_sentence(self.words(kind).label) for kind in kinds])
+
+    def unmeasured(self, kinds: Sequence[FailureKind], since: str = "") -> str:
+        """Say that nothing is known now, since when and why, as far as that is known."""
+        why = self.reasons(kinds)
+        if since and why:
+            return self.gettext("Not measured since %(moment)s: %(why)s.", moment=since, why=why)
+        if since:
+            return self.gettext("Not measured since %(moment)s.", moment=since)
+        if why:
+            return self.gettext("Not measured now: %(why)s.", why=why)
+        return self.gettext("Not measured now.")
 
     def listed(self, items: Sequence[str]) -> str:
         """Return `a`, `a and b`, `a, b and c`."""

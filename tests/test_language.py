@@ -65,7 +65,9 @@ def said() -> set[Key]:
             found |= sentences(template.read_bytes(), "jinja2.ext:babel_extract")
     for row in (kind.row for kind in FailureKind):
         found |= {(None, text, None) for text in (row.label, row.what, row.remedy)}
-        found |= {(None, text, None) for text in (row.advice, row.what_there) if text}
+        found |= {
+            (None, text, None) for text in (row.advice, row.what_there, row.what_then) if text
+        }
     return found | {(None, text, None) for text in (*WHOSE.values(), *DELIVERY_REMEDIES)}
 
 

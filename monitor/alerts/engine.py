@@ -27,7 +27,7 @@ from monitor.alerts.incident_events import Describe
 from monitor.alerts.incidents import Book, service_of
 from monitor.alerts.lifecycle import TimedChange
 from monitor.alerts.machine import step
-from monitor.alerts.measurement_gaps import MeasurementGaps, Unmeasured
+from monitor.alerts.measurement_gaps import MeasurementGaps
 from monitor.alerts.mute import Muted, Quiet
 from monitor.alerts.policies import default_rules, policies
 from monitor.alerts.sliding_window import RecentRuns, SlidingWindows
@@ -58,6 +58,7 @@ from monitor.model import (
     RunHistory,
     Severity,
     Silence,
+    Unmeasured,
     Verdict,
     Webhook,
 )
@@ -568,11 +569,13 @@ class AlertEngine:
             return ()
         return votes.seen_well_from(incident, rule, self._states, self.voters, now)
 
-    def unmeasured(self, incident: Incident) -> dict[str, Unmeasured]:
-        """Return, by check, what an incident takes for down or degraded, and nobody can measure now."""
-        if not incident.severity.is_of_base_urls:
+    def unmeasured(self, incident: Incident, now: datetime) -> dict[str, Unmeasured]:
+        """Return, by check, what an incident takes for bad, and no vantage can measure now that saw it so."""
+        if incident.severity is Severity.MONITOR:
             return {}
-        gaps = {check: self._gaps.gap(check, self.voters.vantages) for check in incident.active}
+        gaps = {
+            check: self._gaps.gap(incident, check, self.voters, now) for check in incident.active
+        }
         return {check: gap for check, gap in gaps.items() if gap}
 
     def downtime(self, incident: Incident, now: datetime) -> timedelta:

@@ -39,6 +39,7 @@ from monitor.model import (
     Message,
     NotificationType,
     OutboxMessage,
+    all_of,
 )
 
 _LATE = timedelta(minutes=5)
@@ -146,21 +147,17 @@ def _going_on(outgoing: OutboxMessage, incident: Incident, context: Context) -> 
 def _not_measured(incident: Incident, context: Context) -> Message:
     """Say since when nothing is known of an incident, why, and what was known before."""
     facts = facts_of(incident, context)
-    gaps = [context.unmeasured[check] for check in sorted(incident.active)]
-    starts = [gap.since for gap in gaps if gap.since]
-    kinds = tuple(dict.fromkeys(gap.kind for gap in gaps if gap.kind))
-    unknown = context.language.reasons(kinds)
-    gap = context.say("Not measured now: %(why)s.", why=unknown)
-    if len(starts) == len(gaps):
-        gap = context.say(
-            "Not measured since %(moment)s (%(lasted)s): %(why)s.",
-            moment=moment(max(starts), context),
-            lasted=lasted(context.now - max(starts), context),
-            why=unknown,
+    gap = all_of(context.unmeasured[check] for check in incident.active)
+    since = ""
+    if gap.since:
+        length = lasted(context.now - gap.since, context)
+        since = context.say(
+            "%(moment)s (%(lasted)s)", moment=moment(gap.since, context), lasted=length
         )
+    line = context.language.unmeasured(gap.kinds, since)
     before = context.say("Before: %(state)s since %(begin)s, %(why)s. [#%(number)s]", **facts)
     title = "👁 " + context.say("%(where)s: was %(state)s, not measured now", **facts)
-    lines = [*instead(incident, context), gap, before, *concerned(incident, context)]
+    lines = [*instead(incident, context), line, before, *concerned(incident, context)]
     return message(title, [*lines, *closing(incident, context)])
 
 

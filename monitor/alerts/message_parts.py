@@ -9,9 +9,8 @@ from unicodedata import east_asian_width
 from monitor.alerts.alternatives import Alternative, Alternatives, Others
 from monitor.alerts.downtime import partial_for
 from monitor.alerts.incidents import TOGETHER, endpoint_of
-from monitor.alerts.measurement_gaps import Unmeasured
 from monitor.language import ENGLISH, MOST_REASONS, Language, marked
-from monitor.model import Incident, Message, Severity
+from monitor.model import Incident, Message, Severity, Unmeasured
 from monitor.model.failure import FailureKind, Fault, Group, in_sentence
 
 _COLUMNS = 42

@@ -1,8 +1,10 @@
 """`monitor incidents`: show what went wrong."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
@@ -30,12 +32,22 @@ from monitor.cli.options import (
 from monitor.cli.time_range import TimeArgument
 from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
+from monitor.incident_gaps import gaps
 from monitor.language import ENGLISH
-from monitor.model import EntryKind, Incident, MonitorError, Outcome, TimelineEntry
+from monitor.model import (
+    EntryKind,
+    Gap,
+    Incident,
+    MonitorError,
+    Outcome,
+    Snapshot,
+    TimelineEntry,
+)
 from monitor.model.duration import format_duration
 from monitor.model.result_json import failure_document
 from monitor.store import Store
 
+NO_GAPS: Mapping[int, Gap] = MappingProxyType({})
 _NINETY_DAYS = TimeArgument("90d", timedelta(days=90))
 _ENTRY_WORDS = {
     EntryKind.OPENED: "began",
@@ -76,17 +88,19 @@ def command(
     if which is not None:
         incident = read_incident(loaded, which)
         if as_json:
-            show_json(full_document(incident))
+            show_json(full_document(incident, gaps_of(loaded, [incident])))
         else:
-            show(timeline(incident, watched_until(loaded, now), loaded.places(ENGLISH)))
+            lasts_until, unmeasured = watched_until(loaded, now), gaps_of(loaded, [incident])
+            show(timeline(incident, lasts_until, loaded.places(ENGLISH), unmeasured))
         return
     first, last = time_range(since, until)
     # Without --until also what lies in the future: a clock that was set back is no reason to hide it.
     incidents = read_incidents(loaded, since=first, until=last if until else None, only_open=still)
     if as_json:
-        show_json({"incidents": [full_document(incident) for incident in incidents]})
+        unmeasured = gaps_of(loaded, incidents)
+        show_json({"incidents": [full_document(incident, unmeasured) for incident in incidents]})
     elif incidents:
-        stdout().print(table(incidents, watched_until(loaded, now)))
+        stdout().print(table(incidents, watched_until(loaded, now), gaps_of(loaded, incidents)))
     else:
         typer.echo("No incident goes on." if still else "There was no incident in that time.")
 
@@ -116,14 +130,37 @@ def read_incident(config: Config, number: int) -> Incident:
     return incident
 
 
-def table(incidents: Iterable[Incident], until: datetime) -> Table:
+def gaps_of(
+    config: Config, incidents: Collection[Incident], snapshot: Snapshot | None = None
+) -> dict[int, Gap]:
+    """Return which of them are not measured now, by the rule of the page.
+
+    The store is read where no `snapshot` is given that holds the agents.
+    """
+    if all(incident.closed for incident in incidents):
+        return {}
+    others = {vantage.id: vantage.key for vantage in config.vantages}
+    if snapshot is None:
+        with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
+            snapshot = reader.snapshot(SystemClock().now(), whole=False, others=[*others])
+            if others:
+                from monitor.store.agents import states  # noqa: PLC0415  # only where there are agents
+
+                agents = reader.ask(lambda connection: states(connection, others))
+                snapshot = replace(snapshot, agents=agents)
+    return gaps(incidents, snapshot, config.checks, config.vantage, config.vantages)
+
+
+def table(
+    incidents: Iterable[Incident], until: datetime, unmeasured: Mapping[int, Gap] = NO_GAPS
+) -> Table:
     """Make the list of incidents; the open ones have lasted `until` then, as far as is known."""
     rows = plain_table("incident", "since (UTC)", "lasted", "severity", "checks", "why")
     for incident in incidents:
         rows.add_row(
             f"#{incident.id}",
             utc_time(incident.opened),
-            _length(incident, until),
+            _length(incident, until, unmeasured.get(incident.id)),
             Text(
                 incident.severity.value, style="dim" if incident.closed else COLOURS[Outcome.DOWN]
             ),
@@ -134,16 +171,25 @@ def table(incidents: Iterable[Incident], until: datetime) -> Table:
 
 
 def timeline(
-    incident: Incident, until: datetime, places: Mapping[str, str]
+    incident: Incident,
+    until: datetime,
+    places: Mapping[str, str],
+    unmeasured: Mapping[int, Gap] = NO_GAPS,
 ) -> Iterator[Table | Text | str]:
     """Tell an incident; `places` are the names of the vantages."""
     why = ENGLISH.reasons(incident.kinds)
     yield Text(f"#{incident.id} {incident.severity.value}: {why}", style="bold")
-    yield Text(f"{utc_time(incident.opened)} UTC, lasted {_length(incident, until)}")
+    gap = unmeasured.get(incident.id)
+    yield Text(f"{utc_time(incident.opened)} UTC, lasted {_length(incident, until, gap)}")
+    if gap:
+        since = f"{utc_time(gap.since)} UTC" if gap.since else ""
+        yield Text(f"{ENGLISH.unmeasured(gap.kinds, since)} Before:")
     for reason in _reasons(incident):
         yield Text(reason)
     for kind in incident.kinds:
-        yield Text(f"{kind.row.words.what} {kind.row.words.remedy}".rstrip())
+        is_past = incident.closed is not None or gap is not None
+        what = kind.row.was if is_past else kind.row.what
+        yield Text(f"{what} {kind.row.remedy}".rstrip())
     runs = ", ".join(f"{kind} {count}" for kind, count in incident.failed_runs.items())
     yield Text(f"failed runs: {runs or 'none counted'}")
     yield ""
@@ -170,14 +216,17 @@ def _why(entry: TimelineEntry, places: Mapping[str, str]) -> str:
     return ": ".join(part for part in (place, kind, entry.text) if part)
 
 
-def _length(incident: Incident, until: datetime) -> str:
+def _length(incident: Incident, until: datetime, gap: Gap | None) -> str:
     length = format_duration(max(timedelta(0), (incident.closed or until) - incident.opened))
-    return length if incident.closed else f"{length}, open"
+    if incident.closed:
+        return length
+    return f"{length}, not measured now" if gap else f"{length}, open"
 
 
-def document(incident: Incident) -> dict[str, Any]:
-    """Describe an incident without its timeline."""
-    return {
+def document(incident: Incident, unmeasured: Mapping[int, Gap] | None = None) -> dict[str, Any]:
+    """Describe an incident without its timeline; `measured` is there where it was asked which ones are not, `unmeasured`."""
+    measured = {} if unmeasured is None else {"measured": incident.id not in unmeasured}
+    return measured | {
         "id": incident.id,
         "service": incident.service,
         "severity": incident.severity.value,
@@ -189,9 +238,11 @@ def document(incident: Incident) -> dict[str, Any]:
     }
 
 
-def full_document(incident: Incident) -> dict[str, Any]:
+def full_document(
+    incident: Incident, unmeasured: Mapping[int, Gap] | None = None
+) -> dict[str, Any]:
     """Describe an incident with its timeline, oldest entry first."""
-    return document(incident) | {
+    return document(incident, unmeasured) | {
         "active": sorted(incident.active),
         "partial": sorted(incident.partial & incident.active),
         "bad_from": {check: list(places) for check, places in incident.bad_from.items()},

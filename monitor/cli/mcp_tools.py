@@ -87,12 +87,16 @@ class Tools:
         """Return incidents newest first, or one with its timeline."""
         config = self._load()
         if number:
-            return _quoted(incidents.full_document(incidents.read_incident(config, number)))
+            one = incidents.read_incident(config, number)
+            return _quoted(incidents.full_document(one, incidents.gaps_of(config, [one])))
         first = _moment(since, SystemClock().now())
         found = incidents.read_incidents(config, since=first, until=None, only_open=only_open)
+        unmeasured = incidents.gaps_of(config, found)
         return _quoted(
             {
-                "incidents": [incidents.document(each) for each in found[:MOST_INCIDENTS]],
+                "incidents": [
+                    incidents.document(each, unmeasured) for each in found[:MOST_INCIDENTS]
+                ],
                 "left_out": max(0, len(found) - MOST_INCIDENTS),
             }
         )

@@ -1,6 +1,6 @@
 """Says what changed at a service: its models, prices and the form of its answers, and what went wrong."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from rich.text import Text
 from monitor.cli import incidents
 from monitor.cli.console import iso_time, plain_table, utc_time
 from monitor.config import Config
-from monitor.model import Incident
+from monitor.model import Gap, Incident
 from monitor.probes.kinds.models import ModelsProbe
 from monitor.probes.kinds.prices import PricesProbe
 from monitor.store import Store
@@ -42,6 +42,8 @@ class ServiceHistory:
     incidents: tuple[Incident, ...]
     """Oldest first."""
     watched_until: datetime
+    unmeasured: Mapping[int, Gap]
+    """By number: the open incidents of which nothing is measured now."""
 
 
 def read_service_history(
@@ -68,6 +70,7 @@ def read_service_history(
         changes=tuple(sorted(changes, key=lambda change: change.at)),
         incidents=tuple(one for one in reversed(troubles) if one.service == service),
         watched_until=incidents.watched_until(config, now),
+        unmeasured=incidents.gaps_of(config, troubles),
     )
 
 
@@ -84,7 +87,9 @@ def document(history: ServiceHistory) -> dict[str, Any]:
             }
             for change in history.changes
         ],
-        "incidents": [incidents.document(incident) for incident in history.incidents],
+        "incidents": [
+            incidents.document(incident, history.unmeasured) for incident in history.incidents
+        ],
     }
 
 
@@ -94,7 +99,7 @@ def tables(history: ServiceHistory) -> Iterator[Table | Text | str]:
     yield _change_table(history.changes) if history.changes else "No change was noted in that time."
     yield ""
     if history.incidents:
-        yield incidents.table(history.incidents, history.watched_until)
+        yield incidents.table(history.incidents, history.watched_until, history.unmeasured)
     else:
         yield "There was no incident in that time."
 

@@ -33,6 +33,7 @@ from monitor.model import (
     Check,
     CheckHistory,
     DailyBudget,
+    Gap,
     OutboxMessage,
     Snapshot,
     Spend,
@@ -240,7 +241,8 @@ def tables(config: Config, snapshot: Snapshot) -> Iterator[Table | str]:
     if snapshot.incidents:
         yield ""
         until = incidents.watched_until(config, snapshot.at)
-        yield incidents.table(snapshot.incidents[:_MAX_ROWS], until)
+        unmeasured = _unmeasured(config, snapshot)
+        yield incidents.table(snapshot.incidents[:_MAX_ROWS], until, unmeasured)
     if snapshot.outbox:
         yield ""
         yield _outbox_table(snapshot)
@@ -253,6 +255,11 @@ def tables(config: Config, snapshot: Snapshot) -> Iterator[Table | str]:
     if snapshot.spent_month:
         yield ""
         yield spend_table(config, snapshot)
+
+
+def _unmeasured(config: Config, snapshot: Snapshot) -> dict[int, Gap]:
+    """Return the incidents of which nothing is measured now; the snapshot holds what the own place measures alone."""
+    return incidents.gaps_of(config, snapshot.incidents, None if config.vantages else snapshot)
 
 
 def _check_table(config: Config, snapshot: Snapshot) -> Table:
@@ -350,6 +357,7 @@ def _budget(budget: DailyBudget | None) -> str:
 
 
 def document(config: Config, snapshot: Snapshot, daemon: DaemonHealth | None) -> dict[str, Any]:
+    unmeasured = _unmeasured(config, snapshot)
     return {
         "vantage": config.vantage,
         "daemon": daemon
@@ -372,7 +380,7 @@ def document(config: Config, snapshot: Snapshot, daemon: DaemonHealth | None) ->
             _check_document(check, snapshot.checks.get(check.key)) for check in config.checks
         ],
         "vantages": _vantage_documents(config),
-        "incidents": [incidents.document(incident) for incident in snapshot.incidents],
+        "incidents": [incidents.document(incident, unmeasured) for incident in snapshot.incidents],
         "undelivered": [_message_document(message) for message in snapshot.outbox],
         "given_up": [_message_document(message) for message in snapshot.dead],
         "silences": [

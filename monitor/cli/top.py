@@ -200,7 +200,8 @@ def _checks(shown: Look, now: datetime, most: int | None) -> Iterator[Renderable
 
 def _incidents(shown: Look, bad: list[Incident], now: datetime) -> Table:
     until = min(now, shown.last_write) if shown.last_write else now
-    return incidents.table(bad, until)
+    snapshot = replace(shown.snapshot, agents=shown.agents)
+    return incidents.table(bad, until, incidents.gaps_of(shown.config, bad, snapshot))
 
 
 def _fitting(table: Table, height: int | None) -> Table:

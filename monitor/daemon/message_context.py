@@ -25,7 +25,7 @@ def context_of(deps: Dependencies, alerts: AlertEngine, incident: Incident | Non
         services=service_names(config),
         endpoints={path: (endpoint.name, endpoint.url) for path, endpoint in endpoints.items()},
         alternatives=alternatives_to(deps, alerts, incident, endpoints),
-        unmeasured=alerts.unmeasured(incident) if incident else {},
+        unmeasured=alerts.unmeasured(incident, now) if incident else {},
         page_url=config.page.url,
         downtime=alerts.downtime(incident, now) if incident else None,
         durable=deps.store.trouble is None,

@@ -92,6 +92,7 @@ from monitor.model.store_records import (
     Snapshot,
     Subscriber,
 )
+from monitor.model.unmeasured import Gap, LastRuns, Unmeasured, all_of, counts_for
 from monitor.model.vantage import (
     LOCAL,
     AgentSettings,

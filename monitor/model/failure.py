@@ -95,6 +95,8 @@ class FailureRow:
     """What was waited for in vain; None: the failure came at once."""
     what_there: str = ""
     """What it means where it was seen from another place than the reader's; empty where that is `what`."""
+    what_then: str = ""
+    """What it meant once it is over or not measured any more; empty where `what` speaks of the past already."""
     on_path: bool = False
     """It speaks of the way to the endpoint, a CDN's part included, and not of what answers there."""
     is_silent: bool = False
@@ -127,6 +129,11 @@ class FailureRow:
     @property
     def words(self) -> Words:
         return Words(self.label, self.what, self.remedy)
+
+    @property
+    def was(self) -> str:
+        """Return what happened, in the past."""
+        return self.what_then or self.what
 
     @property
     def advice(self) -> str:
@@ -226,6 +233,7 @@ class FailureKind(StrEnum):
         group=Group.DNS,
         label="Name not found",
         what="DNS says that the name of this base URL does not exist.",
+        what_then="DNS said that the name of this base URL did not exist.",
         on_path=True,
         is_silent=True,
     )
@@ -234,6 +242,7 @@ class FailureKind(StrEnum):
         group=Group.DNS,
         label="Name look-up failed",
         what="The name servers of this base URL do not answer.",
+        what_then="The name servers of this base URL did not answer.",
         patience=Patience.CONNECTING,
         on_path=True,
         is_silent=True,
@@ -243,6 +252,7 @@ class FailureKind(StrEnum):
         group=Group.CONNECT,
         label="Connection refused",
         what="The server refuses connections.",
+        what_then="The server refused connections.",
         on_path=True,
     )
     TCP_UNREACHABLE = _down(
@@ -250,6 +260,7 @@ class FailureKind(StrEnum):
         group=Group.CONNECT,
         label="No route",
         what="There is no route to the server.",
+        what_then="There was no route to the server.",
         on_path=True,
         is_silent=True,
     )
@@ -258,6 +269,7 @@ class FailureKind(StrEnum):
         group=Group.CONNECT,
         label="Connect time-out",
         what="The server does not answer.",
+        what_then="The server did not answer.",
         patience=Patience.CONNECTING,
         on_path=True,
         is_silent=True,
@@ -268,6 +280,7 @@ class FailureKind(StrEnum):
         group=Group.TLS,
         label="TLS time-out",
         what="The encrypted connection is never completed.",
+        what_then="The encrypted connection was never completed.",
         patience=Patience.CONNECTING,
         on_path=True,
         is_silent=True,
@@ -278,6 +291,7 @@ class FailureKind(StrEnum):
         group=Group.TLS,
         label="TLS broken",
         what="The encrypted connection cannot be set up.",
+        what_then="The encrypted connection could not be set up.",
         on_path=True,
     )
     CERT_EXPIRED = _down(
@@ -285,6 +299,7 @@ class FailureKind(StrEnum):
         group=Group.CERTIFICATE,
         label="Certificate expired",
         what="The certificate's dates do not cover today.",
+        what_then="The certificate's dates did not cover the day.",
         remedy=_OTHER_URL_FOR_KEY,
         is_common=True,
     )
@@ -293,6 +308,7 @@ class FailureKind(StrEnum):
         group=Group.CERTIFICATE,
         label="Wrong certificate",
         what="The certificate is for another name.",
+        what_then="The certificate was for another name.",
         remedy=_OTHER_URL_FOR_KEY,
         on_path=True,
     )
@@ -301,6 +317,7 @@ class FailureKind(StrEnum):
         group=Group.CERTIFICATE,
         label="Untrusted certificate",
         what="The certificate's issuer is not known.",
+        what_then="The certificate's issuer was not known.",
         remedy=_OTHER_URL_FOR_KEY,
         on_path=True,
     )
@@ -308,6 +325,7 @@ class FailureKind(StrEnum):
         "http_disconnect",
         label="Disconnected",
         what="The server hangs up before it answers.",
+        what_then="The server hung up before it answered.",
         on_path=True,
         may_be_edge_limit=True,
     )
@@ -315,10 +333,14 @@ class FailureKind(StrEnum):
         "headers_timeout",
         label="No answer",
         what="The server takes the request and does not answer.",
+        what_then="The server took the request and did not answer.",
         patience=Patience.WHOLE_RUN,
     )
     HTTP_GARBAGE = _down(
-        "http_garbage", label="Not HTTP", what="The server answers with something that is not HTTP."
+        "http_garbage",
+        label="Not HTTP",
+        what="The server answers with something that is not HTTP.",
+        what_then="The server answered with something that was not HTTP.",
     )
     SERVER_ERROR = _down(
         "server_error",
@@ -333,6 +355,7 @@ class FailureKind(StrEnum):
         "bad_gateway",
         label="Bad gateway",
         what="The proxy cannot reach the service behind it.",
+        what_then="The proxy could not reach the service behind it.",
         may_be_edge_limit=True,
         is_unspecific=True,
     )
@@ -347,6 +370,7 @@ class FailureKind(StrEnum):
         "no_channel",
         label="No channel",
         what="The service has no provider left for this model.",
+        what_then="The service had no provider left for this model.",
         remedy="Use another model.",
         is_unoffered=True,
         is_for_want_of_model=True,
@@ -356,6 +380,7 @@ class FailureKind(StrEnum):
         group=Group.EDGE,
         label="CDN error",
         what="The CDN cannot reach the service behind it.",
+        what_then="The CDN could not reach the service behind it.",
         remedy="Use a base URL that does not go through this CDN.",
         on_path=True,
         may_be_edge_limit=True,
@@ -365,6 +390,7 @@ class FailureKind(StrEnum):
         group=Group.EDGE,
         label="Cut off by the CDN",
         what="The CDN ends calls that take too long.",
+        what_then="The CDN ended calls that took too long.",
         remedy="Stream the answer, or use a base URL without a time limit.",
         on_path=True,
         is_common=True,
@@ -373,6 +399,7 @@ class FailureKind(StrEnum):
         "html_answer",
         label="Got a web page",
         what="A web page comes instead of an answer.",
+        what_then="A web page came instead of an answer.",
         remedy=_CHECK_URL,
         is_unoffered=True,
     )
@@ -380,6 +407,7 @@ class FailureKind(StrEnum):
         "unexpected_status",
         label="Unexpected status",
         what="The server answers with a status that means failure.",
+        what_then="The server answered with a status that means failure.",
         is_unspecific=True,
         shows_reached=True,
     )
@@ -387,17 +415,22 @@ class FailureKind(StrEnum):
         "unexpected_redirect",
         label="Redirect",
         what="The server sends callers elsewhere.",
+        what_then="The server sent callers elsewhere.",
         remedy=_CHECK_URL,
         shows_reached=True,
         is_unoffered=True,
     )
     UNEXPECTED_BODY = _down(
-        "unexpected_body", label="Unusable answer", what="The answer is not what this call returns."
+        "unexpected_body",
+        label="Unusable answer",
+        what="The answer is not what this call returns.",
+        what_then="The answer was not what this call returns.",
     )
     WEBSOCKET_BROKEN = _down(
         "websocket_broken",
         label="No WebSocket",
         what="WebSockets cannot be opened: something on the way does not pass them on, or answers in the service's place.",
+        what_then="WebSockets could not be opened: something on the way did not pass them on, or answered in the service's place.",
         remedy=_OTHER_URL_FOR_WEBSOCKETS,
         shows_reached=True,
     )
@@ -405,14 +438,21 @@ class FailureKind(StrEnum):
         "body_timeout",
         label="Answer never ends",
         what="The answer begins and does not end in time.",
+        what_then="The answer began and did not end in time.",
         patience=Patience.WHOLE_RUN,
         on_path=True,
     )
-    ROUTE_GONE = _down("route_gone", label="Path gone", what="A path that worked is gone.")
+    ROUTE_GONE = _down(
+        "route_gone",
+        label="Path gone",
+        what="A path that worked is gone.",
+        what_then="A path that had worked was gone.",
+    )
     NO_FIRST_TOKEN = _down(
         "no_first_token",
         label="No first token",
         what="The stream opens and nothing comes.",
+        what_then="The stream opened and nothing came.",
         remedy=_AGAIN_OR_OTHER_URL,
         patience=Patience.FIRST_TOKEN,
         may_be_edge_limit=True,
@@ -421,6 +461,7 @@ class FailureKind(StrEnum):
         "empty_completion",
         label="Empty answer",
         what="The answer is empty.",
+        what_then="The answer was empty.",
         remedy="Try again.",
         is_common=True,
     )
@@ -428,16 +469,21 @@ class FailureKind(StrEnum):
         "stream_error",
         label="Error in the stream",
         what="The stream begins well and then reports an error.",
+        what_then="The stream began well and then reported an error.",
         remedy=_AGAIN_OR_OTHER_MODEL,
     )
     BODY_TOO_LARGE = _down(
-        "body_too_large", label="Endless answer", what="The answer is far too large."
+        "body_too_large",
+        label="Endless answer",
+        what="The answer is far too large.",
+        what_then="The answer was far too large.",
     )
 
     SLOW = _degraded(
         "slow",
         label="Slow",
         what="Answers take longer than they should.",
+        what_then="Answers took longer than they should.",
         remedy=_FASTER_URL,
         on_path=True,
         shows_reached=True,
@@ -446,6 +492,7 @@ class FailureKind(StrEnum):
         "stalled",
         label="Stalled stream",
         what="Streams pause for a long time in the middle.",
+        what_then="Streams paused for a long time in the middle.",
         spoils_answer=True,
         patience=Patience.STALL,
         on_path=True,
@@ -454,6 +501,7 @@ class FailureKind(StrEnum):
         "truncated",
         label="Truncated",
         what="Answers break off before their end.",
+        what_then="Answers broke off before their end.",
         spoils_answer=True,
         on_path=True,
         is_common=True,
@@ -462,6 +510,7 @@ class FailureKind(StrEnum):
         "malformed_stream",
         label="Malformed stream",
         what="Streams hold events that are no JSON: most clients stop with an error there.",
+        what_then="Streams held events that were no JSON: most clients stop with an error there.",
         remedy=_OTHER_URL_FOR_STREAMS,
         spoils_answer=True,
     )
@@ -469,6 +518,7 @@ class FailureKind(StrEnum):
         "stream_not_supported",
         label="No streaming",
         what="Streaming is ignored: the answer comes in one piece.",
+        what_then="Streaming was ignored: the answer came in one piece.",
         remedy=_OTHER_URL_FOR_STREAMS,
         spoils_answer=True,
     )
@@ -476,6 +526,7 @@ class FailureKind(StrEnum):
         "fake_streaming",
         label="Held-back stream",
         what="The stream is held back and comes all at once.",
+        what_then="The stream was held back and came all at once.",
         remedy=_OTHER_URL_FOR_STREAMS,
         spoils_answer=True,
         becomes_habit=True,
@@ -485,6 +536,7 @@ class FailureKind(StrEnum):
         "content_mismatch",
         label="Wrong answers",
         what="Simple questions are answered wrongly.",
+        what_then="Simple questions were answered wrongly.",
         remedy=_CHECK_MODEL,
         spoils_answer=True,
     )
@@ -492,6 +544,7 @@ class FailureKind(StrEnum):
         "model_mismatch",
         label="Other model",
         what="Another model answers than was asked for.",
+        what_then="Another model answered than was asked for.",
         remedy=_CHECK_MODEL,
         spoils_answer=True,
     )
@@ -499,24 +552,28 @@ class FailureKind(StrEnum):
         "model_suspect",
         label="Other answers",
         what="One-word answers are spread otherwise than before, than at the other base URLs, or than in the reference.",
+        what_then="One-word answers were spread otherwise than before, than at the other base URLs, or than in the reference.",
         remedy="Compare with the other base URLs, and ask the owner which model answers.",
     )
     TOKENIZER_CHANGED = _degraded(
         "tokenizer_changed",
         label="Other token counts",
         what="The same texts count otherwise in tokens than before, or than through the other base URLs.",
+        what_then="The same texts counted otherwise in tokens than before, or than through the other base URLs.",
         remedy="Compare with the other base URLs, and ask the owner which model answers.",
     )
     PROMPT_INJECTED = _degraded(
         "prompt_injected",
         label="Longer prompts counted",
         what="Every prompt counts the same number of tokens more than before, or than through the other base URLs, as if a text were put before it.",
+        what_then="Every prompt counted the same number of tokens more than before, or than through the other base URLs, as if a text were put before it.",
         remedy="Ask the owner what is added to your prompts; it is billed with each.",
     )
     SCHEMA_IGNORED = _degraded(
         "schema_ignored",
         label="Schema ignored",
         what="Answers do not keep to the JSON schema that was asked for.",
+        what_then="Answers did not keep to the JSON schema that was asked for.",
         remedy="Use another base URL or model for structured output.",
         spoils_answer=True,
     )
@@ -524,6 +581,7 @@ class FailureKind(StrEnum):
         "tool_call_missing",
         label="No tool calls",
         what="Tools are not called: words come in place of the call, or tools are refused.",
+        what_then="Tools were not called: words came in place of the call, or tools were refused.",
         remedy=_OTHER_URL_FOR_TOOLS,
         spoils_answer=True,
     )
@@ -531,6 +589,7 @@ class FailureKind(StrEnum):
         "tool_call_broken",
         label="Broken tool calls",
         what="Tool calls come damaged, or what the tools say is not taken.",
+        what_then="Tool calls came damaged, or what the tools said was not taken.",
         remedy=_OTHER_URL_FOR_TOOLS,
         spoils_answer=True,
     )
@@ -538,18 +597,21 @@ class FailureKind(StrEnum):
         "cache_missing",
         label="Cache never hits",
         what="Prompts that were sent a moment before are not read from a cache.",
+        what_then="Prompts that had been sent a moment before were not read from a cache.",
         remedy="Use another base URL for long prompts, or ask the owner.",
     )
     CACHE_UNREPORTED = _degraded(
         "cache_unreported",
         label="Cache not reported",
         what="Answers do not say how much of a prompt came from a cache.",
+        what_then="Answers did not say how much of a prompt came from a cache.",
         remedy="Ask the owner whether prompts are cached. A server that never says it cannot be judged: leave this probe out there.",
     )
     CONTENT_FILTERED = _degraded(
         "content_filtered",
         label="Filtered",
         what="Harmless questions are filtered.",
+        what_then="Harmless questions were filtered.",
         remedy="Use another model or base URL.",
         spoils_answer=True,
     )
@@ -557,6 +619,7 @@ class FailureKind(StrEnum):
         "wrong_content_type",
         label="Wrong label",
         what="Answers are labelled as something else.",
+        what_then="Answers were labelled as something else.",
         remedy=_OTHER_URL_FOR_STRICT_CLIENTS,
         spoils_answer=True,
         becomes_habit=True,
@@ -565,6 +628,7 @@ class FailureKind(StrEnum):
         "over_billing",
         label="Over-billing",
         what="More tokens are counted than such a prompt and answer have, or than before.",
+        what_then="More tokens were counted than such a prompt and answer have, or than before.",
         remedy="Compare your bill with your usage.",
         becomes_habit=True,
     )
@@ -572,6 +636,7 @@ class FailureKind(StrEnum):
         "rate_limited",
         label="Rate limited",
         what="Too many requests with this key.",
+        what_then="There were too many requests with this key.",
         remedy="Wait a little and try again.",
         is_busy=True,
         is_common=True,
@@ -580,6 +645,7 @@ class FailureKind(StrEnum):
         "overloaded",
         label="Overloaded",
         what="The provider behind the service is overloaded.",
+        what_then="The provider behind the service was overloaded.",
         remedy=_AGAIN_OR_OTHER_MODEL,
         is_busy=True,
     )
@@ -587,6 +653,7 @@ class FailureKind(StrEnum):
         "missing_usage",
         label="No usage",
         what="Answers no longer report their tokens.",
+        what_then="Answers did not report their tokens any more.",
         remedy="Watch your bill.",
         becomes_habit=True,
     )
@@ -595,6 +662,7 @@ class FailureKind(StrEnum):
         group=Group.CERTIFICATE,
         label="Certificate ends soon",
         what="The certificate ends soon.",
+        what_then="The certificate was going to end soon.",
         remedy="The owner should renew it.",
         shows_reached=True,
     )
@@ -603,6 +671,7 @@ class FailureKind(StrEnum):
         "dns_poisoned",
         label="DNS pollution suspected",
         what="From here the name leads to an address that is not the service's.",
+        what_then="The name led to an address that was not the service's.",
         what_there="There the name leads to an address that is not the service's.",
         remedy=_OTHER_URL_OR_RESOLVER,
     )
@@ -610,6 +679,7 @@ class FailureKind(StrEnum):
         "sni_blocked",
         label="Blocking suspected",
         what="The connection dies when the name is sent.",
+        what_then="The connection died when the name was sent.",
         remedy=_OTHER_NAME,
     )
     TLS_RESET = _path(
@@ -617,6 +687,7 @@ class FailureKind(StrEnum):
         group=Group.TLS,
         label="Reset during TLS",
         what="The connection is cut while encryption is set up; interference is suspected.",
+        what_then="The connection was cut while encryption was set up; interference was suspected.",
         remedy=_OTHER_NAME,
         is_cut=True,
     )
@@ -625,6 +696,7 @@ class FailureKind(StrEnum):
         "auth_invalid",
         label="Key rejected",
         what="The key is refused. The usual causes: the account's balance is empty, or the key lacks permission for this model.",
+        what_then="The key was refused. The usual causes: the account's balance is empty, or the key lacks permission for this model.",
         remedy=_CHECK_BALANCE,
         hint="check the key, its balance and its permission for the model",
         needs_person=True,
@@ -634,6 +706,7 @@ class FailureKind(StrEnum):
         "quota_exhausted",
         label="Quota used up",
         what="The balance or quota of the key is used up.",
+        what_then="The balance or quota of the key was used up.",
         remedy="Top up the account.",
         hint="the account needs money or a higher limit",
         needs_person=True,
@@ -642,6 +715,7 @@ class FailureKind(StrEnum):
         "permission_denied",
         label="Not allowed",
         what="The key may not do this. The usual causes: the account's balance, or the key's permission for this model or address.",
+        what_then="The key was not allowed to do this. The usual causes: the account's balance, or the key's permission for this model or address.",
         remedy=_CHECK_BALANCE,
         hint="the key may not do this",
         needs_person=True,
@@ -651,6 +725,7 @@ class FailureKind(StrEnum):
         "client_refused",
         label="Client refused",
         what="The base URL admits only certain client programs, and the check does not ask as one of them.",
+        what_then="The base URL admitted only certain client programs, and the check did not ask as one of them.",
         remedy="The operator may have the check ask as an admitted client, where the provider allows that.",
         hint="it wants another client; see `system`, `body` and `headers` of a probe",
         needs_person=True,
@@ -659,6 +734,7 @@ class FailureKind(StrEnum):
         "model_not_found",
         label="No such model",
         what="This account has no such model here.",
+        what_then="This account had no such model here.",
         remedy="Check the model's name and the key's permissions.",
         hint="check the model's name",
         needs_person=True,
@@ -669,6 +745,7 @@ class FailureKind(StrEnum):
         "region_blocked",
         label="Region refused",
         what="The provider does not serve this region.",
+        what_then="The provider did not serve this region.",
         remedy=_OTHER_URL,
         needs_person=True,
     )
@@ -676,6 +753,7 @@ class FailureKind(StrEnum):
         "request_rejected",
         label="Request refused",
         what="The check's own request is refused as invalid.",
+        what_then="The check's own request was refused as invalid.",
         remedy="The operator should change the check.",
     )
     BUDGET_TOO_SMALL = _account(
@@ -688,6 +766,7 @@ class FailureKind(StrEnum):
         "path_not_found",
         label="No such path",
         what="The base URL has no such path.",
+        what_then="The base URL had no such path.",
         remedy=_CHECK_URL,
         hint="check the base URL",
         is_unspecific=True,
@@ -697,6 +776,7 @@ class FailureKind(StrEnum):
         "no_key",
         label="No key",
         what="No key is configured for this check.",
+        what_then="No key was configured for this check.",
         remedy="Only the operator's own check is concerned.",
         by_choice=True,
     )
@@ -705,18 +785,21 @@ class FailureKind(StrEnum):
         "offline",
         label="Monitor offline",
         what="The monitor's own network is down.",
+        what_then="The monitor's own network was down.",
         remedy=_LOOK_AT_MONITOR,
     )
     RESOLVER_FAILED = _monitor(
         "resolver_failed",
         label="Monitor's resolver broken",
         what="The monitor cannot look names up.",
+        what_then="The monitor could not look names up.",
         remedy=_LOOK_AT_MONITOR,
     )
     CLOCK_WRONG = _monitor(
         "clock_wrong",
         label="Monitor's clock wrong",
         what="The monitor's clock is wrong.",
+        what_then="The monitor's clock was wrong.",
         remedy="The operator should set the monitor's clock.",
     )
     EDGE_CHALLENGE = _monitor(
@@ -724,6 +807,7 @@ class FailureKind(StrEnum):
         group=Group.EDGE,
         label="Monitor challenged",
         what="The CDN takes the monitor for a robot.",
+        what_then="The CDN took the monitor for a robot.",
         remedy=_ALLOW_ADDRESS,
     )
     EDGE_DENIED = _monitor(
@@ -731,12 +815,14 @@ class FailureKind(StrEnum):
         group=Group.EDGE,
         label="Monitor refused",
         what="The CDN refuses the monitor's address.",
+        what_then="The CDN refused the monitor's address.",
         remedy=_ALLOW_ADDRESS,
     )
     NOT_OFFERED = _monitor(
         "not_offered",
         label="Not offered",
         what="The service has no such call; another check asks its model itself.",
+        what_then="The service had no such call; another check asks its model itself.",
         remedy="The operator may remove this check.",
         by_choice=True,
         is_unoffered=True,
@@ -745,6 +831,7 @@ class FailureKind(StrEnum):
         "balance_low",
         label="Balance runs low",
         what="At the rate of the last days the balance is used up soon.",
+        what_then="At the rate of those days the balance was going to be used up soon.",
         remedy="Top up the account.",
         needs_person=True,
     )
@@ -752,6 +839,7 @@ class FailureKind(StrEnum):
         "budget_paused",
         label="Paused by budget",
         what="Today's budget for checks is spent.",
+        what_then="The day's budget for checks was spent.",
         remedy="Paid checks go on tomorrow (UTC).",
         by_choice=True,
     )

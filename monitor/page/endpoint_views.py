@@ -19,13 +19,14 @@ from monitor.model import (
     Result,
     Service,
     Snapshot,
+    counts_for,
 )
 from monitor.model.rollup import NOTHING, Rollup
 from monitor.page import day_bars, formatting
 from monitor.page.incident_views import STATES
 from monitor.page.published import ErrorStatus, RunStatus
 from monitor.page.render_cache import RenderCache
-from monitor.page.states import State, check_state, endpoint_state, keeps
+from monitor.page.states import State, check_state, endpoint_state
 from monitor.page.trust import Comparable, Learned, learned, trust_facts
 from monitor.page.view_models import CheckView, EndpointHistory, EndpointView, RetiredView
 from monitor.page.window_stats import can_be, real, rounded
@@ -50,6 +51,8 @@ class _Inputs:
     checks: tuple[Check, ...]
     histories: tuple[CheckHistory | None, ...]
     states: tuple[State, ...]
+    is_old: tuple[bool, ...]
+    """Beside each check, whether its latest result says nothing of now."""
     incidents: tuple[Incident, ...]
     settings: PageSettings
     learned: tuple[Learned | None, ...]
@@ -96,6 +99,10 @@ def _inputs(
         histories=histories,
         states=tuple(
             State.MAINTENANCE if paused else check_state(check, history, now)
+            for check, history in zip(checks, histories, strict=True)
+        ),
+        is_old=tuple(
+            bool(history and history.latest and now - history.latest.at > counts_for(check.every))
             for check, history in zip(checks, histories, strict=True)
         ),
         incidents=incidents,
@@ -151,7 +158,7 @@ def _view(inputs: _Inputs, now: datetime) -> EndpointView:
         },
         detail=detail_path(endpoint.path),
         measured=measured and formatting.whole_second(measured),
-        fresh_until=measured and formatting.whole_second(measured + keeps(main)),
+        fresh_until=measured and formatting.whole_second(measured + counts_for(main.every)),
         history=EndpointHistory(
             since=_since(history, now),
             days=day_bars.last_days(
@@ -183,9 +190,9 @@ def _main_state(inputs: _Inputs, state: State) -> State:
     """
     if state is not State.UNKNOWN:
         return state
-    for check, history, other in zip(inputs.checks, inputs.histories, inputs.states, strict=True):
+    for check, other in zip(inputs.checks, inputs.states, strict=True):
         if other is State.MAJOR:
-            kind = _reason(check, history, other, inputs.incidents)
+            kind = _reason(check, inputs)
             if kind and (kind.row.fails_on_connecting or kind.fault is Fault.PATH):
                 return State.MAJOR
     return state
@@ -272,16 +279,17 @@ def _check(check: Check, state: State, inputs: _Inputs, *, models: bool) -> Chec
     history = inputs.histories[inputs.checks.index(check)]
     kind, median = None, None
     if history and history.latest:
-        kind = None if state in _FINE else _reason(check, history, state, inputs.incidents)
+        kind = _reason(check, inputs)
         median = history.last_24h.quantile("ttft" if check.probe.streams else "total", 0.5)
     return CheckView(
         kind=check.probe.kind,
         title=check.probe.title,
         state=state,
-        text=kind.row.label if kind else formatting.cell(state, kind, median),
+        text=kind.row.label if kind else formatting.cell(state, kind, median, ever=bool(history)),
         failure=kind,
         median_ms=rounded(median),
         model=check.model if models else None,
+        ever=history is not None,
     )
 
 
@@ -311,23 +319,30 @@ def _run(check: Check, result: Result) -> RunStatus:
 def _trouble(inputs: _Inputs) -> FailureKind | None:
     """Return the failure of the check that is worst off."""
     worst: tuple[int, FailureKind] | None = None
-    for check, history, state in zip(inputs.checks, inputs.histories, inputs.states, strict=True):
-        kind = None if state in _FINE else _reason(check, history, state, inputs.incidents)
+    for check, state in zip(inputs.checks, inputs.states, strict=True):
+        kind = _reason(check, inputs)
         if kind and (worst is None or _WORST_FIRST.index(state) < worst[0]):
             worst = _WORST_FIRST.index(state), kind
     return worst[1] if worst else None
 
 
-def _reason(
-    check: Check, history: CheckHistory | None, state: State, incidents: Sequence[Incident]
-) -> FailureKind | None:
-    """Return its latest failure; where that says nothing of a trouble that is still believed, the incident's."""
+def _reason(check: Check, inputs: _Inputs) -> FailureKind | None:
+    """Return its latest failure; where that says nothing of a trouble that is still believed, the incident's.
+
+    It is none where the check is well, or was asked too long ago to say anything of now.
+    """
+    number = inputs.checks.index(check)
+    history, state = inputs.histories[number], inputs.states[number]
+    if state in _FINE:
+        return None
     failure = history.latest.failure if history and history.latest else None
-    if failure and (state is State.UNKNOWN or failure.outcome is not Outcome.UNKNOWN):
+    if state is State.UNKNOWN:
+        return failure.kind if failure and not inputs.is_old[number] else None
+    if failure and failure.outcome is not Outcome.UNKNOWN:
         return failure.kind
     believed = (
         incident.reasons[check.endpoint.path]
-        for incident in incidents
+        for incident in inputs.incidents
         if not incident.closed and check.key in incident.active
     )
     known = next(

@@ -135,16 +135,21 @@ def in_a_word(state: State, blocked: bool, language: Language = ENGLISH) -> str:
 
 
 def cell(
-    state: State, kind: FailureKind | None, milliseconds: float | None, language: Language = ENGLISH
+    state: State,
+    kind: FailureKind | None,
+    milliseconds: float | None,
+    language: Language = ENGLISH,
+    *,
+    ever: bool = False,
 ) -> str:
-    """Return what stands in the matrix: the reason, or the median."""
+    """Return what stands in the matrix: the reason, or the median; `ever` says whether it was asked at all."""
     if state is State.MAINTENANCE:
         return language.gettext("Paused")
     if kind:
         path = kind.fault is Fault.PATH
         return language.gettext("Blocked") if path else language.words(kind).label
-    if milliseconds is None and state is State.UNKNOWN:
-        return language.gettext("Not yet measured")
+    if state is State.UNKNOWN:
+        return language.gettext(marked("No recent result") if ever else marked("Not yet measured"))
     return seconds(milliseconds)
 
 

@@ -5,7 +5,7 @@ and `calls`, and the incidents that are open. No other look is taken at what was
 two sentences can contradict each other; `tests/page/test_laws.py` holds the laws.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from monitor.language import Language, marked, plural
 from monitor.model import Incident, Severity
@@ -172,26 +172,32 @@ def _failing_calls(services: Sequence[ServiceView], language: Language) -> str:
 def paragraph(
     services: Sequence[ServiceView],
     incidents: Sequence[Incident],
+    unmeasured: Collection[int],
     language: Language,
     *,
     fresh: bool,
 ) -> str:
-    """Return the paragraph below the headline."""
+    """Return the paragraph below the headline; of the incidents that are `unmeasured` nothing is known now."""
     if fresh:
         return language.gettext(
             "The first results are on their way. What was not measured is not called good."
         )
     endpoints = _endpoints(services)
     sentences = [
-        *_serving(services, language),
+        *_serving(services, incidents, unmeasured, language),
         *_on_path(endpoints, language),
-        *_open_incidents(endpoints, incidents, language),
-        *own_trouble(incidents, language),
+        *_open_incidents(endpoints, incidents, unmeasured, language),
+        *own_trouble(incidents, unmeasured, language),
     ]
     return language.space.join(sentences) or language.gettext("There are no results to judge by.")
 
 
-def _serving(services: Sequence[ServiceView], language: Language) -> Iterator[str]:
+def _serving(
+    services: Sequence[ServiceView],
+    incidents: Sequence[Incident],
+    unmeasured: Collection[int],
+    language: Language,
+) -> Iterator[str]:
     """Say through how many base URLs the main call is answered, and through how many it is answered well."""
     endpoints = _endpoints(services)
     mains = [endpoint.main_state for endpoint in endpoints]
@@ -202,7 +208,8 @@ def _serving(services: Sequence[ServiceView], language: Language) -> Iterator[st
     serving = sum(state in WORKING for state in mains) - spoiled
     side = [state for service in services for state in service.calls.values()]
     name = _main_call_name(services, language)
-    call = name if State.MAJOR in side else None
+    is_part = State.MAJOR in side or not is_all_measured(incidents, unmeasured)
+    call = name if is_part else None
     if not serving and set(mains) == {State.MAJOR}:
         yield language.gettext("No request succeeds through any base URL.")
     elif not serving and not spoiled and name and any(view.is_reached for view in endpoints):
@@ -254,21 +261,63 @@ _OURS = {
 }
 
 
+def _unmeasured_of_base_urls(
+    incidents: Sequence[Incident], unmeasured: Collection[int]
+) -> Iterator[Incident]:
+    """Yield those of base URLs of which nothing is measured now."""
+    for incident in incidents:
+        if incident.id in unmeasured and incident.severity.is_of_base_urls:
+            yield incident
+
+
+def is_all_measured(incidents: Sequence[Incident], unmeasured: Collection[int]) -> bool:
+    """Say whether nothing that failed of base URLs is out of sight now."""
+    return not any(_unmeasured_of_base_urls(incidents, unmeasured))
+
+
+def not_known_to_work(
+    endpoints: Iterable[EndpointView],
+    incidents: Sequence[Incident],
+    unmeasured: Collection[int],
+    language: Language,
+) -> Iterator[str]:
+    """Name the base URLs whose row shows no trouble because what failed there is not measured now."""
+    known = {endpoint.path: endpoint for endpoint in endpoints if endpoint.main_state in WORKING}
+    names = {
+        known[path].name: None
+        for incident in _unmeasured_of_base_urls(incidents, unmeasured)
+        for path in incident.bad_endpoints
+        if path in known
+    }
+    if names:
+        yield language.gettext(
+            "What failed at %(names)s is not measured now: whether it works again is not known.",
+            names=language.listed([*names]),
+        )
+
+
 def _open_incidents(
-    endpoints: Sequence[EndpointView], incidents: Sequence[Incident], language: Language
+    endpoints: Sequence[EndpointView],
+    incidents: Sequence[Incident],
+    unmeasured: Collection[int],
+    language: Language,
 ) -> Iterator[str]:
     """Say that there are some where no row shows any."""
+    yield from not_known_to_work(endpoints, incidents, unmeasured, language)
     count = sum(
-        incident.closed is None and incident.severity not in _OURS for incident in incidents
+        incident.closed is None and incident.severity not in _OURS and incident.id not in unmeasured
+        for incident in incidents
     )
     if count and all(endpoint.state is State.OPERATIONAL for endpoint in endpoints):
         yield language.ngettext("One incident is open.", "%(num)s incidents are open.", count)
 
 
-def own_trouble(incidents: Sequence[Incident], language: Language) -> Iterator[str]:
-    """Say what is wrong in the first open incident that is the account's or our own."""
+def own_trouble(
+    incidents: Sequence[Incident], unmeasured: Collection[int], language: Language
+) -> Iterator[str]:
+    """Say what is wrong in the first open incident that is the account's or our own, and that is measured now."""
     for incident in incidents:
-        if incident.severity in _OURS and not incident.closed:
+        if incident.severity in _OURS and not incident.closed and incident.id not in unmeasured:
             yield from dict.fromkeys(language.words(kind).what for kind in incident.kinds)
             yield language.gettext(_OURS[incident.severity])
             return
@@ -333,12 +382,16 @@ _ILL = {State.MAJOR, State.PARTIAL, State.DEGRADED}
 
 
 def triage_network(
-    endpoints: Sequence[EndpointView], language: Language, *, answers_elsewhere: bool = False
+    endpoints: Sequence[EndpointView],
+    language: Language,
+    *,
+    answers_elsewhere: bool = False,
+    all_measured: bool = True,
 ) -> Triage:
     """Judge the paths to the service: what fails on the way there while others work, here or elsewhere.
 
     It never shows good news beside a number of failures: those that are not on the way are no sign
-    against the network, and are counted in the rows.
+    against the network, and are counted in the rows. `all_measured`: nothing that failed is out of sight now.
     """
     say, comma = language.gettext, language.pgettext("between items of a list", ", ")
     states = [endpoint.state for endpoint in endpoints]
@@ -371,7 +424,7 @@ def triage_network(
         )
     if ill:
         notes.insert(0, say("The failures have other causes"))
-    all_known = not (ill or unknown)
+    all_known = all_measured and not (ill or unknown)
     return Triage(
         state=State.OPERATIONAL,
         what=say("All paths work") if all_known else say("No blocking seen"),

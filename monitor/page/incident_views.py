@@ -10,12 +10,13 @@ from monitor.model import (
     UNWATCHED,
     EntryKind,
     Fault,
+    Gap,
     Incident,
     Severity,
     TimelineEntry,
     clean_text,
 )
-from monitor.model.failure import FailureKind
+from monitor.model.failure import FailureKind, in_sentence
 from monitor.page import formatting
 from monitor.page.render_cache import RenderCache
 from monitor.page.states import WORKING, State
@@ -88,16 +89,16 @@ class IncidentViews:
         incidents: Iterable[Incident],
         instead: Callable[[Incident], str | None],
         now: datetime,
-        unseen: Callable[[Incident], bool] = lambda _: False,
+        gaps: Mapping[int, Gap],
     ) -> tuple[IncidentView, ...]:
         """Return the views of all of them, in the same order.
 
-        `instead` finds what to use while one lasts, `unseen` says whether nothing of it can be measured now.
+        `instead` finds what to use while one lasts, `gaps` holds by number those of which nothing can be measured now.
         """
         return tuple(
             self._over(incident, now)
             if incident.closed
-            else self.view(incident, instead(incident), now, unseen=unseen(incident))
+            else self.view(incident, instead(incident), now, gaps.get(incident.id))
             for incident in incidents
         )
 
@@ -107,8 +108,9 @@ class IncidentViews:
         return self._cache.keep(key, inputs, lambda: self.view(incident, None, now))
 
     def view(
-        self, incident: Incident, instead: str | None, now: datetime, *, unseen: bool = False
+        self, incident: Incident, instead: str | None, now: datetime, gap: Gap | None = None
     ) -> IncidentView:
+        """View an incident; `gap` says since when and why nothing of it is measured, where it goes on and nothing is."""
         kind = incident.kinds[0]
         timeline = incident.account
         reader = reader_of(incident, self._sights)
@@ -117,12 +119,13 @@ class IncidentViews:
             title=self._title(incident),
             state=STATES[incident.severity],
             severity=incident.severity,
-            phase=self._phase(incident, unseen=unseen),
+            phase=self._phase(incident, gap),
             opened=formatting.whole_second(incident.opened),
             closed=incident.closed and formatting.whole_second(incident.closed),
             lasted=formatting.duration((incident.closed or now) - incident.opened, self.language),
             kinds=incident.kinds,
-            what=self.language.space.join((*self._reasons(incident), *self._whose(incident))),
+            measured=gap is None,
+            what=self.language.space.join(self._what(incident, gap)),
             do=self._remedy(incident, other=bool(instead or incident.closed)),
             endpoints=incident.endpoints,
             instead=instead,
@@ -134,15 +137,33 @@ class IncidentViews:
             failed_runs=self._failed_runs(incident),
         )
 
-    def _what(self, kind: FailureKind) -> str:
-        """Say what a failure means; where several places look, not as if it was seen from here."""
+    def _what(self, incident: Incident, gap: Gap | None) -> Iterator[str]:
+        """Say what it is and whose fault; of what is over or not measured now, what it was."""
+        if gap is None:
+            yield from self._reasons(incident, is_past=incident.closed is not None)
+            yield from self._whose(incident)
+            return
+        silent = [
+            vantage.why_unseen
+            for vantage in self._sights
+            if vantage.id in incident.places and not vantage.sees
+        ]
+        since = formatting.moment(gap.since, self.language) if gap.since else ""
+        yield from silent or [self.language.unmeasured(gap.kinds, since)]
+        for reason in self._reasons(incident, is_past=True):
+            yield self.language.gettext("Before: %(what)s", what=in_sentence(reason))
+
+    def _means(self, kind: FailureKind, *, is_past: bool) -> str:
+        """Say what a failure means, or meant; where several places look, not as if it was seen from here."""
+        if is_past:
+            return self.language.was(kind)
         there = kind.row.what_there if self._vantages else ""
         return self.language.gettext(there) if there else self.language.words(kind).what
 
-    def _reasons(self, incident: Incident) -> Iterator[str]:
+    def _reasons(self, incident: Incident, *, is_past: bool) -> Iterator[str]:
         """Say what the failures mean, and of which base URLs each where it is not the same of all."""
         if len(incident.kinds) == 1:
-            yield self._what(incident.kinds[0])
+            yield self._means(incident.kinds[0], is_past=is_past)
             return
         paths: dict[FailureKind, list[str]] = {}
         for path, failure in incident.reasons.items():
@@ -150,7 +171,8 @@ class IncidentViews:
         for kind, names in paths.items():
             sentence = marked("%(where)s: %(why)s")
             where = self.language.listed(names)
-            yield self.language.gettext(sentence, where=where, why=self._what(kind))
+            why = self._means(kind, is_past=is_past)
+            yield self.language.gettext(sentence, where=where, why=why)
 
     def _remedy(self, incident: Incident, *, other: bool) -> str:
         """Say what to do, once for all reasons that have the same remedy."""
@@ -211,11 +233,11 @@ class IncidentViews:
     def _whence(self, vantages: Iterable[str]) -> str:
         return formatting.whence(self._listed(vantages), self.language)
 
-    def _phase(self, incident: Incident, *, unseen: bool) -> str:
+    def _phase(self, incident: Incident, gap: Gap | None) -> str:
         say = self.language.gettext
         if incident.closed:
             return say("Resolved")
-        return say("Not measured now") if unseen else say("Ongoing")
+        return say("Not measured now") if gap else say("Ongoing")
 
     def _failed_runs(self, incident: Incident) -> dict[str, int]:
         """Count failed runs by the kind's label, the most frequent first."""
@@ -254,7 +276,7 @@ class IncidentViews:
         spread = entry.what is EntryKind.JOINED and entry.kind is cause
         gives_reason = entry.what in _WITH_REASON
         if entry.kind and gives_reason and not spread:
-            text += self.language.space + self._what(entry.kind)
+            text += self.language.space + self.language.was(entry.kind)
         at = formatting.whole_second(entry.at)
         return UpdateView(what=entry.what, label=label, at=at, text=text)
 

@@ -295,7 +295,10 @@ class UpdateStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentStatus:
-    """An incident, from the first bad result to recovery; `closed` is null while it lasts. Updates: newest first."""
+    """An incident, from the first bad result to recovery; `closed` is null while it lasts. Updates: newest first.
+
+    `measured` is false while nothing of it can be measured: whether it lasts is not known, and `what` says how it was.
+    """
 
     id: int
     title: str
@@ -303,6 +306,7 @@ class IncidentStatus:
     severity: Severity
     opened: datetime
     closed: datetime | None
+    measured: bool
     what: str
     do: str
     endpoints: tuple[str, ...]

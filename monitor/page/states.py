@@ -4,9 +4,10 @@ States carry the Statuspage word; `unknown` is ours. What we have not measured i
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
+from monitor.incident_gaps import last_runs
 from monitor.model import Check, CheckHistory, Outcome, Phase
 
 _BELIEVED = {Phase.BAD, Phase.RECOVERING}
@@ -33,32 +34,17 @@ ANSWERED = WORKING | {State.PARTIAL}
 
 def check_state(check: Check, history: CheckHistory | None, now: datetime) -> State:
     """Return what is believed; a suspicion is not shown before it is believed."""
-    if history is None or history.latest is None or now - history.latest.at > keeps(check):
-        return State.UNKNOWN
-    if _is_unseen(history):
+    runs = last_runs(history)
+    if history is None or history.latest is None or runs is None or runs.gap(now, check.every):
         return State.UNKNOWN
     phases = {state.rule: state.phase for state in history.states}
     if phases.get("down") in _BELIEVED:
         return State.MAJOR
-    if history.latest.outcome is Outcome.UNKNOWN:
-        return State.UNKNOWN
     if _BELIEVED & {phases.get("degraded"), phases.get("promise")}:
         return State.DEGRADED
+    if history.latest.outcome is Outcome.UNKNOWN:
+        return State.UNKNOWN
     return State.OPERATIONAL if _has_served(history) else State.UNKNOWN
-
-
-UNSEEN = 2
-"""So many runs in a row that could not see, and nothing is known of now, whatever was believed."""
-
-
-def _is_unseen(history: CheckHistory) -> bool:
-    last = history.recent[-UNSEEN:]
-    return len(last) == UNSEEN and all(result.outcome is Outcome.UNKNOWN for result in last)
-
-
-def keeps(check: Check) -> timedelta:
-    """Return how long a result says how things are."""
-    return max(check.every * 5, timedelta(minutes=10))
 
 
 def _has_served(history: CheckHistory) -> bool:

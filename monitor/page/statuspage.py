@@ -181,6 +181,7 @@ def _incident(incident: IncidentView, groups: Mapping[str, Document], page: Page
         "updated_at": formatting.iso(changed(incident)),
         "monitoring_at": None,
         "resolved_at": incident.closed and formatting.iso(incident.closed),
+        "x_measured": incident.measured,
         "page_id": _PAGE,
         "components": _among(groups, incident.endpoints),
         "incident_updates": updates[::-1],

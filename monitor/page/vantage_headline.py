@@ -4,7 +4,7 @@ What is bad from some places only is never called down. A place that is not hear
 neither for nor against.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from monitor.language import Language, marked, plural
@@ -14,6 +14,8 @@ from monitor.page.headline import (
     NOT_REACHABLE,
     OF_BASE_URLS,
     OF_NAMED,
+    is_all_measured,
+    not_known_to_work,
     not_measured,
     own_trouble,
     paragraph,
@@ -57,19 +59,25 @@ def verdict_of_places(
     vantages: Sequence[VantageView],
     services: Sequence[ServiceView],
     incidents: Sequence[Incident],
+    unmeasured: Collection[int],
     language: Language,
     *,
     fresh: bool,
 ) -> PageVerdict:
-    """Return what all places together know; `services` are those of the page, `fresh` is before the first result."""
+    """Return what all places together know; `services` are those of the page, `fresh` is before the first result.
+
+    Of the incidents that are `unmeasured` nothing is known now.
+    """
     sights = [_sights(service, vantages) for service in services]
     seeing = [vantage for vantage in vantages if vantage.sees]
     return PageVerdict(
         state=_state(vantages),
         sentences=_headline(sights, vantages, incidents, language, fresh=fresh),
-        text=_text(vantages, services, incidents, language, fresh=fresh),
+        text=_text(vantages, services, incidents, unmeasured, language, fresh=fresh),
         service=_triage_service(sights, seeing, language),
-        network=_triage_network(seeing, language),
+        network=_triage_network(
+            seeing, language, all_measured=is_all_measured(incidents, unmeasured)
+        ),
     )
 
 
@@ -311,19 +319,20 @@ def _text(
     vantages: Sequence[VantageView],
     services: Sequence[ServiceView],
     incidents: Sequence[Incident],
+    unmeasured: Collection[int],
     language: Language,
     *,
     fresh: bool,
 ) -> str:
     if fresh:
-        return paragraph(services, incidents, language, fresh=True)
+        return paragraph(services, incidents, unmeasured, language, fresh=True)
     seeing = [vantage for vantage in vantages if vantage.sees and vantage.by_path]
     sentences = [
         *_serving(seeing, language),
         *_spoiled(seeing, language),
         *_on_path(seeing, language),
-        *_open_incidents(seeing, incidents, language),
-        *own_trouble(incidents, language),
+        *_open_incidents(seeing, incidents, unmeasured, language),
+        *own_trouble(incidents, unmeasured, language),
         *[vantage.why_unseen for vantage in vantages if not vantage.sees][:_NAMED],
     ]
     return language.space.join(sentences) or language.gettext("There are no results to judge by.")
@@ -420,11 +429,19 @@ def _on_path(seeing: Sequence[VantageView], language: Language) -> Iterator[str]
 
 
 def _open_incidents(
-    seeing: Sequence[VantageView], incidents: Sequence[Incident], language: Language
+    seeing: Sequence[VantageView],
+    incidents: Sequence[Incident],
+    unmeasured: Collection[int],
+    language: Language,
 ) -> Iterator[str]:
     """Say that there are some where no row of any place shows any."""
+    endpoints = [endpoint for vantage in seeing for endpoint in vantage.by_path.values()]
+    yield from not_known_to_work(endpoints, incidents, unmeasured, language)
     count = sum(
-        incident.closed is None and incident.severity.is_of_base_urls for incident in incidents
+        incident.closed is None
+        and incident.severity.is_of_base_urls
+        and incident.id not in unmeasured
+        for incident in incidents
     )
     states = {endpoint.state for vantage in seeing for endpoint in vantage.by_path.values()}
     if count and states == {State.OPERATIONAL}:
@@ -468,14 +485,21 @@ def _fails_from(
     return language.gettext(note, whence=whence_of(places, language))
 
 
-def _triage_network(seeing: Sequence[VantageView], language: Language) -> Triage:
+def _triage_network(
+    seeing: Sequence[VantageView], language: Language, *, all_measured: bool
+) -> Triage:
     answers = any(
         endpoint.is_reached for vantage in seeing for endpoint in vantage.by_path.values()
     )
     parts = [
         (
             vantage,
-            triage_network([*vantage.by_path.values()], language, answers_elsewhere=answers),
+            triage_network(
+                [*vantage.by_path.values()],
+                language,
+                answers_elsewhere=answers,
+                all_measured=all_measured,
+            ),
         )
         for vantage in seeing
         if vantage.by_path

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from monitor.incident_gaps import is_heard
 from monitor.language import Language
 from monitor.model import (
     LOCAL,
@@ -81,10 +82,13 @@ def looks(
 
 
 def _other(site: Site, snapshot: Snapshot, vantage: Vantage) -> VantageLook:
-    agent = snapshot.agents.get(vantage.id)
-    silent = vantage.silent_after(site.checks)
-    is_heard = agent is not None and snapshot.at - agent.heard <= silent
-    return VantageLook(id=vantage.id, vantage=vantage, agent=agent, is_heard=is_heard, services=())
+    return VantageLook(
+        id=vantage.id,
+        vantage=vantage,
+        agent=snapshot.agents.get(vantage.id),
+        is_heard=is_heard(vantage, snapshot, site.checks),
+        services=(),
+    )
 
 
 def _look(

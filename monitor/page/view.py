@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from math import inf
 
+from monitor.incident_gaps import gaps
 from monitor.language import Language
 from monitor.language import language as language_of
 from monitor.model import (
@@ -26,7 +27,13 @@ from monitor.model import (
 )
 from monitor.model.failure import Words
 from monitor.page import formatting
-from monitor.page.headline import headline, paragraph, triage_network, triage_service
+from monitor.page.headline import (
+    headline,
+    is_all_measured,
+    paragraph,
+    triage_network,
+    triage_service,
+)
 from monitor.page.incident_views import IncidentViews, reader_of
 from monitor.page.published import Undelivered
 from monitor.page.render_cache import RenderCache
@@ -136,12 +143,10 @@ def _page(
     )
     sights = (shown,) if shown else vantages
     views = IncidentViews(names, language, cache, vantages, shown)
-    incidents = views.views(
-        public,
-        partial(_instead, services, sights),
-        snapshot.at,
-        partial(_is_unseen, by_path, sights),
+    unmeasured = gaps(
+        public, snapshot, site.checks, site.vantage, site.vantages, shown.id if shown else None
     )
+    incidents = views.views(public, partial(_instead, services, sights), snapshot.at, unmeasured)
     fresh = not any(history.latest for history in _histories(site, snapshot, shown))
     own_name = name_in(language.code, site.vantage_names, site.vantage)
     own = shown or next((vantage for vantage in vantages if vantage.id == site.vantage), None)
@@ -150,16 +155,18 @@ def _page(
     measured = [*endpoints]
     if vantages and shown is None:
         measured += [endpoint for vantage in vantages for endpoint in vantage.endpoints]
-        verdict = verdict_of_places(vantages, services, public, language, fresh=fresh)
+        verdict = verdict_of_places(vantages, services, public, unmeasured, language, fresh=fresh)
     elif shown and not shown.sees:
         verdict = verdict_unseen(shown, language)
     else:
         verdict = PageVerdict(
             state=overall_state([service.state for service in services]),
             sentences=headline(services, public, whence, language, fresh=fresh),
-            text=paragraph(services, public, language, fresh=fresh),
+            text=paragraph(services, public, unmeasured, language, fresh=fresh),
             service=triage_service(services, language),
-            network=triage_network(endpoints, language),
+            network=triage_network(
+                endpoints, language, all_measured=is_all_measured(public, unmeasured)
+            ),
         )
     generated, stopped = formatting.whole_second(snapshot.at), snapshot.stopped_at
     return PageView(
@@ -293,22 +300,6 @@ def _instead(
     ]
     first = min(working, key=lambda endpoint: endpoint.p50_ms or inf, default=None)
     return (first.url or first.shown) if first else None
-
-
-def _is_unseen(
-    by_path: Mapping[str, EndpointView], sights: Sequence[VantageView], incident: Incident
-) -> bool:
-    """Say whether nothing is known now of any check that an incident takes for bad, from where it was bad."""
-    if not incident.severity.is_of_base_urls:
-        return False
-    accusers = [sight.by_path for sight in sights if sight.id in incident.places]
-    cells = [
-        endpoints[path].checks[probe].state
-        for path, _, probe in (check.rpartition("/") for check in incident.active)
-        for endpoints in accusers or [by_path]
-        if path in endpoints and probe in endpoints[path].checks
-    ]
-    return bool(cells) and set(cells) == {State.UNKNOWN}
 
 
 def _past(

@@ -125,6 +125,8 @@ class CheckView(published.CheckStatus):
 
     title: str
     """The name of its kind, in English."""
+    ever: bool
+    """Whether it was asked at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -107,7 +107,7 @@ def _news_of(
     elif view.closed:
         yield "✅ " + say("Recovered: %(title)s", title=title)
     else:
-        yield f"{_MARKS[view.severity]} {title}"
+        yield f"{_MARKS[view.severity] if view.measured else '👁'} {title}"
     if view.closed:
         yield _span(view, page.language, UTC)
     else:
@@ -122,6 +122,8 @@ def _news_of(
 def _span(view: IncidentView, language: Language, zone: tzinfo) -> str:
     """Say from when to when it lasts, and how long; what began and ended within a minute names it once."""
     begin = language.moment(view.opened, zone)
+    if not view.closed and not view.measured:
+        return language.gettext("Began %(moment)s.", moment=begin)
     if not view.closed:
         return language.gettext(
             "Since %(moment)s, for %(lasted)s.", moment=begin, lasted=view.lasted
@@ -221,11 +223,10 @@ def _open_incidents(view: PageView, zone: tzinfo) -> list[str]:
 
 def _incident_line(incident: IncidentView, view: PageView, zone: tzinfo) -> str:
     say = view.language.gettext
-    since = say(
-        "since %(moment)s, for %(lasted)s",
-        moment=view.language.moment(incident.opened, zone),
-        lasted=incident.lasted,
-    )
+    moment = view.language.moment(incident.opened, zone)
+    since = say("since %(moment)s, for %(lasted)s", moment=moment, lasted=incident.lasted)
+    if not incident.measured:
+        since = say("began %(moment)s, not measured now", moment=moment)
     line = f"[#{incident.id}] {_title(incident, view)} ({since})"
     is_known = any(update.what is EntryKind.ACKED for update in incident.updates)
     return f"{line} ✔ {say('Acknowledged')}" if is_known else line

@@ -12,7 +12,6 @@ from timelines import MINUTE
 from monitor.alerts import Alternatives, Context, incidents
 from monitor.alerts.alternatives import Alternative, Others
 from monitor.alerts.digest import digest, together
-from monitor.alerts.measurement_gaps import Unmeasured
 from monitor.alerts.message import latest, phrase
 from monitor.alerts.message_parts import concerned, moment, rows, state, whose
 from monitor.language import language
@@ -26,6 +25,7 @@ from monitor.model import (
     NotificationType,
     OutboxMessage,
     Severity,
+    Unmeasured,
 )
 from monitor.model.failure import Fault
 
@@ -266,7 +266,7 @@ def test_what_is_not_measured_any_more_is_not_still_down() -> None:
     assert read(BEGUN, REMINDER, "zh-CN", nothing, GAP) == [
         "👁 OhMyGPT · CDN：此前不可用，目前未能检测",
         "暂不确定其他端点是否可用。",
-        "自 11-24 12:03 UTC起未能检测，已3小时57分钟：因预算暂停。",
+        "未能检测，始于 11-24 12:03 UTC（已 3小时57分钟）：因预算暂停。",
         "此前：自 11-24 12:00 UTC起不可用，网关错误。[#1]",
     ]
     for what in (NotificationType.OPENED, NotificationType.UPDATE, REMINDER):

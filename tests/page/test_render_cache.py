@@ -115,7 +115,7 @@ def test_what_is_no_longer_told_is_forgotten() -> None:
 
     def told(*incidents: Incident) -> tuple[object, ...]:
         cache.turn()
-        return views.views(incidents, lambda _: None, NOW)
+        return views.views(incidents, lambda _: None, NOW, {})
 
     (incident_view,) = told(over)
     assert told(over)[0] is incident_view

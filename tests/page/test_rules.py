@@ -42,7 +42,7 @@ GOOD = Rollup(outcomes={"up": 1})
         (run(DOWN), {"down": Phase.BAD}, GOOD, State.MAJOR),
         (run(), {"down": Phase.RECOVERING}, GOOD, State.MAJOR),
         (run(UNKNOWN), {"down": Phase.BAD}, GOOD, State.MAJOR),
-        (run(UNKNOWN), {"degraded": Phase.BAD}, GOOD, State.UNKNOWN),
+        (run(UNKNOWN), {"degraded": Phase.BAD}, GOOD, State.DEGRADED),
         (run(), {"degraded": Phase.BAD}, GOOD, State.DEGRADED),
         (run(), {"degraded": Phase.BAD, "down": Phase.BAD}, GOOD, State.MAJOR),
         (run(), {"account": Phase.BAD}, GOOD, State.OPERATIONAL),

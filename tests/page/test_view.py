@@ -391,7 +391,7 @@ def test_what_spreads_within_one_minute_is_one_update_for_people_and_all_of_them
     assert len(story.updates) == len(CHECKS)
     spread, began = story.shown
     assert began.text == (
-        "Direct to the US origin (models) failed. The proxy cannot reach the service behind it."
+        "Direct to the US origin (models) failed. The proxy could not reach the service behind it."
     )
     assert spread.label == "Spread"
     assert spread.text.startswith("Direct to the US origin (chat and embeddings), Cloudflare CDN (")
