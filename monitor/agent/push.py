@@ -67,6 +67,8 @@ class Pusher:
         self._most = MOST_RUNS
         self._refused = 0
         self._sent_at: float | None = None
+        self._is_taken = False
+        """Whether the hub has taken the last batch."""
         self._repeats = RepeatFilter()
 
     def saw(self, result: Result) -> None:
@@ -119,11 +121,17 @@ class Pusher:
         if len(body) > MOST_ZIPPED and len(waiting.runs) > 1:
             self._most = len(waiting.runs) // 2
             return 0.0
+        was_taken, self._is_taken = self._is_taken, False
         answer = await self._client.push(
             body, stream=waiting.stream.id, first=waiting.first, last=waiting.last
         )
         self._sent_at = self._clock.elapsed()
         if answer.status == 200:
+            self._is_taken = True
+            if not was_taken:
+                log.info(
+                    "event=push_taken results=%d waiting=%d", len(waiting.runs), waiting.buffered
+                )
             return await self._taken(waiting, answer)
         return await self._refused_by_hub(waiting, answer)
 

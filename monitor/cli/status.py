@@ -28,6 +28,7 @@ from monitor.config import Config, Secrets
 from monitor.daemon import BOTS
 from monitor.daemon.metrics_push import NOTE as METRICS_NOTE
 from monitor.daemon.publish_command import NOTE
+from monitor.language import language
 from monitor.model import (
     NO_SPEND,
     Check,
@@ -204,7 +205,8 @@ def recommendations(config: Config, snapshot: Snapshot) -> dict[str, Candidate |
 def _last_picks(config: Config) -> Mapping[str, Pick]:
     """Return what the page recommended last; a small lead of another base URL does not change it."""
     try:
-        return last_picks((config.page.dir / "best.json").read_bytes())
+        own = f"best/{config.vantage}.json" if config.vantages else "best.json"
+        return last_picks((config.page.dir / own).read_bytes())
     except OSError:
         return {}
 
@@ -214,6 +216,8 @@ def _in_maintenance(config: Config, path: str, now: datetime) -> bool:
 
 
 def recommendation_lines(config: Config, snapshot: Snapshot) -> Iterator[str]:
+    """Say of each service which base URL to use from the daemon's own place, which is named where there are others."""
+    own = f", from {config.places(language('en'))[config.vantage]}" if config.vantages else ""
     urls = {
         endpoint.path: endpoint.url for service in config.services for endpoint in service.endpoints
     }
@@ -221,14 +225,14 @@ def recommendation_lines(config: Config, snapshot: Snapshot) -> Iterator[str]:
     for service in config.services:
         pick = picks[service.id]
         if pick is None:
-            yield f"{service.name}: no base URL is known to work well now."
+            yield f"{service.name}{own}: no base URL is known to work well now."
         elif pick.flaw:
             yield (
-                f"{service.name}: use {urls[pick.endpoint]} for want of a better one; its answers are"
+                f"{service.name}{own}: use {urls[pick.endpoint]} for want of a better one; its answers are"
                 " spoiled, or an incident covers it."
             )
         else:
-            yield f"{service.name}: use {urls[pick.endpoint]} (median {milliseconds(pick.milliseconds)})."
+            yield f"{service.name}{own}: use {urls[pick.endpoint]} (median {milliseconds(pick.milliseconds)})."
 
 
 def tables(config: Config, snapshot: Snapshot) -> Iterator[Table | str]:

@@ -429,6 +429,30 @@ async def test_an_agent_whose_table_was_taken_away_says_what_happened_and_what_t
     assert len(agent.waiting()) == 1
 
 
+async def test_the_log_says_once_that_the_hub_takes_results_and_once_more_after_it_was_away(
+    hub: AgentHub, agent: AgentSide, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+
+    def taken() -> list[str]:
+        return [text for text in caplog.messages if "event=push_taken" in text]
+
+    for second in range(3):
+        agent.measure(second)
+        await agent.push()
+        hub.clock.tick(1)
+    assert taken() == ["event=push_taken results=1 waiting=1"]
+    port = hub.web.port
+    await hub.web.close()
+    agent.measure(10, 11)
+    with pytest.raises(HubAwayError):
+        await agent.push()
+    hub.web._port = port
+    await hub.web.start()
+    await agent.push()
+    assert taken()[1:] == ["event=push_taken results=2 waiting=2"]
+
+
 async def test_so_many_results_go_at_a_time(
     hub: AgentHub, agent: AgentSide, monkeypatch: pytest.MonkeyPatch
 ) -> None:

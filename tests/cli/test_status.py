@@ -127,6 +127,18 @@ async def test_status_recommends_as_the_page_does(tmp_path: Path, clock: HandClo
     use = status.document(config, seen, None)["use"]
     assert use == {"r": {"endpoint": "r/x", "median_ms": 200, "flawed": False}}
 
+    key = "ed25519:" + "A" * 43 + "="
+    more = f'[monitor]\nvantage_name = "Frankfurt"\n[vantage.cn]\nkey = "{key}"\nmain = true\n'
+    hub = parse(more + CONFIG_OF_TWO, path=tmp_path / "monitor.toml", env={})
+    assert list(status.recommendation_lines(hub, seen)) == [
+        "r, from Frankfurt: use https://y.example (median 190 ms)."
+    ], "what the page chose for the main place holds there"
+    (tmp_path / "page" / "best").mkdir()
+    (tmp_path / "page" / "best" / "local.json").write_text('{"last": {"r": "x"}}')
+    assert list(status.recommendation_lines(hub, seen)) == [
+        "r, from Frankfurt: use https://x.example (median 200 ms)."
+    ]
+
 
 async def test_the_last_balance_of_a_key_is_said_and_how_long_it_lasts(
     tmp_path: Path, clock: HandClock

@@ -416,6 +416,7 @@ def test_what_a_place_does_not_probe_leaves_its_line_empty() -> None:
     shown = page(blocked_from_shanghai(), site)
     assert [vantage.id for vantage in shown.vantages] == ["fra", HK, LAPTOP]
     assert "best/cn.txt" not in rendered(shown)
+    assert "Shanghai" not in replies.best(shown, "")
 
 
 def test_with_one_place_the_page_is_as_if_nobody_had_ever_pushed() -> None:
