@@ -235,12 +235,39 @@ def _controls(value: Any) -> Any:
     return value
 
 
+SERVERS = ("postgresql://", "postgres://")
+"""What the address of a store on a server begins with."""
+
+
 def _store(text: str) -> str:
-    if not text.startswith("sqlite:///") or text == "sqlite:///" or "\0" in text:
-        raise ValueError(
-            f'got "{_hidden(text) or text[:60]}", want "sqlite:///PATH" such as "sqlite:///monitor.db"'
-        )
+    want = (
+        'want "sqlite:///PATH" such as "sqlite:///monitor.db", or "postgresql://USER@HOST/DATABASE"'
+    )
+    if "\0" in text:
+        raise ValueError(f'got "{_hidden(text) or text[:60]}", {want}')
+    if text.startswith(SERVERS):
+        if not _is_server(text):
+            raise ValueError(
+                f"is no address of a PostgreSQL database, {want}; "
+                "write @, / and % of a password as %40, %2F and %25"
+            )
+        _must_have("psycopg", "PostgreSQL", "postgres")
+    elif not text.startswith("sqlite:///") or text == "sqlite:///":
+        raise ValueError(f'got "{_hidden(text) or text[:60]}", {want}')
     return text
+
+
+def _is_server(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018  # it raises for what is no port
+    except ValueError:
+        return False
+    return (
+        len(parts.path) > 1
+        and "@" not in parts.path
+        and not re.search(r"%(?![0-9A-Fa-f]{2})", text)
+    )
 
 
 # --- proxies ---------------------------------------------------------------------------------------

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from monitor.alerts.channel_proofs import UNTRIED
 from monitor.alerts.policies import BurnRate
-from monitor.config.addresses import read_proxy
+from monitor.config.addresses import SERVERS, read_proxy
 from monitor.config.complaints import unknown
 from monitor.config.parse_tables import ParsedTables, Place
 from monitor.config.service_builder import ServiceBuilder
@@ -63,7 +64,7 @@ class Config:
     vantage: str
     vantage_names: Names
     """The names of the daemon's own vantage, by language."""
-    store: str
+    store: str = field(repr=False)
     listen: tuple[str, int] | None
     metrics: tuple[str, int] | None
     otlp: OtlpSettings | None
@@ -354,6 +355,7 @@ def _more_secrets(
     The path of a resolver may be a customer's number.
     """
     yield from _secrets_of_monitor(tables.monitor)
+    yield from _secrets_of_store(tables.monitor.store)
     yield from _secrets_of_probes(checks)
     for service in services:
         for endpoint in service.endpoints:
@@ -394,6 +396,16 @@ def _secrets_of(webhook: Webhook) -> Iterator[Secret]:
         yield from _login_secrets(read_proxy(webhook.proxy.reveal()).login)
 
 
+def _secrets_of_store(url: str) -> Iterator[Secret]:
+    """Return the password of a server, as it is written and as it is meant."""
+    if url.startswith(SERVERS):
+        parts = urlsplit(url)
+        passwords = [parts.password or "", *parse_qs(parts.query).get("password", [])]
+        yield from (
+            Secret(form) for password in passwords for form in {password, unquote(password)}
+        )
+
+
 def _login_secrets(login: Secret | None) -> Iterator[Secret]:
     """Return `user:password` and the password alone."""
     if login:
@@ -413,6 +425,8 @@ def address_parts(url: str) -> Iterator[str]:
 
 
 def _store(url: str, state: Path) -> str:
+    if url.startswith(SERVERS):
+        return url
     return f"sqlite:///{state / url.removeprefix('sqlite:///')}"
 
 

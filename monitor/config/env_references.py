@@ -29,6 +29,7 @@ class Secrets(Enum):
     ENDPOINTS = "endpoints"
     """Those for asking: of endpoints and their proxies, not of channels and other addresses."""
     NONE = "none"
+    """None but that of the store, without which nothing can be said."""
 
 
 @dataclass
@@ -64,6 +65,8 @@ class References:
         return self._text(value, place)
 
     def _is_needed(self, place: Place) -> bool:
+        if place == ("monitor", "store"):
+            return True
         if self.needed is Secrets.ENDPOINTS:
             is_of_others = place[0] in {"channel", "webhook", "page"} or place[:2] == (
                 "monitor",
@@ -207,5 +210,6 @@ def _is_secret(place: Place) -> bool:
         or (place[0] == "service" and "body" in place)
         or place[:-1] == ("page", "publish", "env")
         or place[-1:] in {("proxy",), ("heartbeat",)}
+        or place == ("monitor", "store")
         or (place[:1] in {("channel",), ("webhook",)} and place[-1] in {"url", "secret"})
     )

@@ -24,6 +24,7 @@ from monitor.daemon.dependencies import Dependencies
 from monitor.daemon.systemd import sd_notify
 from monitor.daemon.telegram_bots import sent_by_apprise
 from monitor.model import Complaint, ConfigError, MonitorError, Notice, Redactor, StoreError
+from monitor.store import store_name
 from monitor.web import MetricsServer, WebServer
 
 if TYPE_CHECKING:
@@ -128,20 +129,16 @@ class Reloader:
 
 def _must_stay(old: Config, new: Config) -> None:
     """Refuse changes of what the history depends on and of what the store was opened with."""
-    fixed = (("monitor.vantage", old.vantage, new.vantage), ("monitor.store", old.store, new.store))
-    remedies = {
-        "monitor.vantage": "; another id begins a new history, `vantage_name` changes what people read"
-    }
-    complaints = tuple(
-        Complaint(
-            where,
-            f"was {before}, is {after}; restart the daemon to change it{remedies.get(where, '')}",
-        )
-        for where, before, after in fixed
-        if before != after
-    )
+    complaints: list[Complaint] = []
+    if old.vantage != new.vantage:
+        what = f"was {old.vantage}, is {new.vantage}; restart the daemon to change it; "
+        remedy = "another id begins a new history, `vantage_name` changes what people read"
+        complaints.append(Complaint("monitor.vantage", what + remedy))
+    if old.store != new.store:
+        what = f"was {store_name(old.store)}, is {store_name(new.store)}"
+        complaints.append(Complaint("monitor.store", f"{what}; restart the daemon to change it"))
     if complaints:
-        raise ConfigError(complaints)
+        raise ConfigError(tuple(complaints))
 
 
 def _notify_reloading(clock: Clock) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import Column, Connection, Engine
-from sqlalchemy.exc import NoResultFound, StatementError
+from sqlalchemy.exc import DBAPIError, NoResultFound, StatementError
 
 from monitor.clock import Clock
 from monitor.model import StoreError
@@ -159,6 +159,9 @@ class Database(Protocol):
         """Return the daemon that writes it, if one runs."""
 
     def meaning(self, error: BaseException) -> Meaning: ...
+
+    def why(self, error: DBAPIError) -> str:
+        """Return what was met."""
 
     def backup(self, to: Path) -> None:
         """Write a whole, checked copy of it, whole or not at all. StoreError says why not."""

@@ -1,12 +1,21 @@
 """Finds the engine that a URL names."""
 
+from monitor.model import StoreError
 from monitor.store.database import Database
 from monitor.store.sqlite.file_database import SQLite
 
 
 def database(url: str) -> Database:
     """Return the place that a URL names. Raises StoreError."""
-    return SQLite(url)
+    if not url.startswith(("postgresql://", "postgres://")):
+        return SQLite(url)
+    try:
+        from monitor.store.postgresql.server_database import PostgreSQL  # noqa: PLC0415  # an extra
+    except ImportError:
+        raise StoreError(
+            'a store on PostgreSQL needs psycopg, which is not installed; run: pip install "monitor[postgres]"'
+        ) from None
+    return PostgreSQL(url)
 
 
 def store_name(url: str) -> str:

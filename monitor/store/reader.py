@@ -387,7 +387,7 @@ class Reader:
         except DBAPIError as error:
             if self._database.meaning(error) is Meaning.DAMAGE:
                 self.on_damage()
-            raise StoreError(f"the store cannot be read: {error.orig}") from error
+            raise StoreError(f"the store cannot be read: {self._database.why(error)}") from error
         except UNREADABLE as error:
             log.exception("event=store_unreadable")
             self.on_damage()

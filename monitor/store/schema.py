@@ -251,6 +251,7 @@ RUNS = Table(
     _number("heartbeats"),
     Index("runs_check", "check_id", "at"),
     sqlite_with_rowid=False,
+    postgresql_partition_by="RANGE (at)",
 )
 EVIDENCE = Table(
     "evidence",
@@ -258,6 +259,7 @@ EVIDENCE = Table(
     *_run_key(),
     Column("body", Text, nullable=False),
     sqlite_with_rowid=False,
+    postgresql_partition_by="RANGE (at)",
 )
 PERCENTILES = tuple(f"{name}_p{q}_100us" for name in ("ttft", "total") for q in (50, 95, 99))
 
@@ -292,53 +294,6 @@ def table(model: type[SQLModel]) -> Table:
 
 VANTAGES, CHECKS, WORDS = table(VantageRow), table(CheckRow), table(WordRow)
 
-_ISO = "strftime('%Y-%m-%dT%H:%M:%S', {0} / 1000, 'unixepoch') || printf('.%03dZ', {0} % 1000)"
-_MS = ", ".join(f"{name} / 10.0 AS {name.removesuffix('_100us')}_ms" for name in TIMES)
-_ROLLUP_MS = ", ".join(f"{each} / 10.0 AS {each.removesuffix('_100us')}_ms" for each in PERCENTILES)
-
-
-def _rollup_view(name: str, source: str, at: str) -> str:
-    return f"""CREATE VIEW {name} AS SELECT {at} AS at, checks.key AS check_key, checks.vantage,
-    up, degraded, down, unknown, maintenance,
-    (up + degraded) * 1.0 / nullif(up + degraded + down, 0) AS availability,
-    up * 1.0 / nullif(up + degraded + down, 0) AS good, late, missed, kinds, {_ROLLUP_MS},
-    tokens_in, tokens_out, cost_e8 / 1e8 AS cost_usd, period
-FROM {source} JOIN checks ON checks.id = check_id"""  # noqa: S608  # our own names
-
-
-VIEWS = (
-    f"""CREATE VIEW runs_readable AS SELECT {_ISO.format("runs.at")} AS at,
-    checks.key AS check_key, checks.vantage,
-    CASE outcome WHEN 0 THEN 'up' WHEN 1 THEN 'degraded' WHEN 2 THEN 'down' ELSE 'unknown' END AS outcome,
-    kind.text AS kind, message.text AS message, in_maintenance, http_status, {_MS},
-    tokens_per_10s / 10.0 AS tokens_per_s, tokens_in, tokens_out, cost_e8 / 1e8 AS cost_usd,
-    model.text AS model, ip.text AS remote_ip, finish.text AS finish_reason, complete, missed, late_ms,
-    runs.at AS at_ms
-FROM runs JOIN checks ON checks.id = check_id
-    LEFT JOIN words kind ON kind.id = kind_id LEFT JOIN words message ON message.id = message_id
-    LEFT JOIN words model ON model.id = model_id LEFT JOIN words ip ON ip.id = ip_id
-    LEFT JOIN words finish ON finish.id = finish_id""",  # noqa: S608  # our own names
-    _rollup_view(
-        "hours", "hour_rollups", "strftime('%Y-%m-%dT%H:00:00Z', period * 3600, 'unixepoch')"
-    ),
-    _rollup_view("days", "day_rollups", "strftime('%Y-%m-%d', period * 86400, 'unixepoch')"),
-    """CREATE VIEW timeline AS SELECT incidents.vantage, incidents.id AS incident,
-    json_extract(value, '$.at') AS at, json_extract(value, '$.what') AS what,
-    json_extract(value, '$.check') AS check_key, json_extract(value, '$.kind') AS kind,
-    json_extract(value, '$.text') AS text
-FROM incidents, json_each(body, '$.timeline')""",
-)
-"""In SQLite's words, for people who read the file."""
-
-
-def create(connection: Connection) -> None:
-    """Create all tables in an empty file, in the caller's transaction."""
-    SQLModel.metadata.create_all(connection)
-    if connection.dialect.name == "sqlite":
-        for view in VIEWS:
-            connection.exec_driver_sql(view)
-    set_value(connection, "schema", str(VERSION))
-
 
 def check_version(connection: Connection) -> bool:
     """Tell whether there are tables of ours. Raises where another version has written them."""
@@ -360,11 +315,12 @@ def check_version(connection: Connection) -> bool:
 
 def refuse_unreleased(inspector: Inspector, tables: Iterable[Table]) -> None:
     """Raise StoreError where a table lacks a column: until a release the schema keeps its number."""
+    by_name = {ours.name: {*ours.columns.keys()} for ours in tables}
     columns_of = {
         name: {column["name"] for column in columns}
-        for (_, name), columns in inspector.get_multi_columns().items()
+        for (_, name), columns in inspector.get_multi_columns(filter_names=[*by_name]).items()
     }
-    if any(not {*ours.columns.keys()} <= columns_of.get(ours.name, set()) for ours in tables):
+    if any(not columns <= columns_of.get(name, set()) for name, columns in by_name.items()):
         raise StoreError(_UNRELEASED)
 
 
@@ -373,6 +329,11 @@ _UNRELEASED = (
     "read; move the file away, and a new store begins"
 )
 KEY_VALUE = table(KeyValueRow)
+
+
+def set_version(connection: Connection) -> None:
+    """Mark the tables, which the caller has just made, as those of this version."""
+    set_value(connection, "schema", str(VERSION))
 
 
 def value(connection: Connection, name: str, vantage: str = "") -> str | None:
@@ -410,13 +371,17 @@ def upsert(connection: Connection, into: Table, rows: Sequence[dict[str, Any]]) 
 
 def insert_many(connection: Connection, into: Table, rows: Iterable[Sequence[Any]]) -> None:
     """Insert rows in the order of the columns, given to the driver as they are: half of the cost."""
-    if connection.dialect.positional:
-        connection.exec_driver_sql(_insert(into, connection.dialect), [*map(tuple, rows)])
+    statement = _insert(into, connection.dialect)
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(statement, tuple(map(list, zip(*rows, strict=True))))
     else:
-        names = into.columns.keys()
-        connection.execute(insert(into), [dict(zip(names, row, strict=True)) for row in rows])
+        connection.exec_driver_sql(statement, [*map(tuple, rows)])
 
 
 @cache
 def _insert(into: Table, dialect: Dialect) -> str:
-    return str(insert(into).compile(dialect=dialect))
+    """Return a statement that takes rows, or where that costs less a list for each column."""
+    if dialect.name != "postgresql":
+        return str(insert(into).compile(dialect=dialect))
+    arrays = ", ".join(f"%s::{column.type.compile(dialect)}[]" for column in into.columns)
+    return f"INSERT INTO {into.name} SELECT * FROM unnest({arrays})"  # noqa: S608  # our own names

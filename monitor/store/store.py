@@ -128,7 +128,7 @@ class Store:
                 must_be_written(place, there=schema.check_version(connection))
                 small_tables.add_request(connection, request)
         except DBAPIError as error:
-            raise StoreError(f"{place.name} cannot be written: {error.orig}") from error
+            raise StoreError(f"{place.name} cannot be written: {place.why(error)}") from error
         finally:
             writing.dispose()
 

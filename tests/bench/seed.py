@@ -10,10 +10,11 @@ from harness import MINUTE, plausible
 from sqlalchemy import Connection, Table, func, select
 
 from monitor.model import RunRecord
-from monitor.store import rollup_job, schema
+from monitor.store import rollup_job
 from monitor.store.histogram import Sum
 from monitor.store.run_rows import HOUR_MS, Ids, counted_row, millis
 from monitor.store.schema import CHECKS, DAYS, HOURS, RUNS
+from monitor.store.sqlite import file_tables
 from monitor.store.sqlite.connections import writing
 from monitor.store.transaction import WriteSet, write
 
@@ -45,7 +46,7 @@ def fill(
     engine, rng, sizes = writing(path), random.Random(1), []
     hour = millis(now) // HOUR_MS
     with engine.begin() as connection:
-        schema.create(connection)
+        file_tables.create(connection)
         first = [
             RunRecord(result=replace(plausible(rng, now, key), at=now), kind=kind) for key in keys
         ]

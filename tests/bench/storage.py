@@ -11,8 +11,9 @@ from pathlib import Path
 from harness import NOON, Table, cost, entries
 from sqlalchemy import Engine
 
-from monitor.store import rollup_job, schema
+from monitor.store import rollup_job
 from monitor.store.run_rows import HOUR_MS, Ids, millis
+from monitor.store.sqlite import file_tables
 from monitor.store.sqlite.connections import writing
 from monitor.store.transaction import WriteSet, write
 
@@ -49,7 +50,7 @@ def measure(path: Path, count: int, batch: int) -> tuple[float, float, float]:
     warm = entries(1, CHECKS * 4, CHECKS, NOON - timedelta(hours=1))
     given = entries(2, count, CHECKS)
     with engine.begin() as connection:
-        schema.create(connection)
+        file_tables.create(connection)
         write(connection, ids, WriteSet.of(warm), NOON - timedelta(hours=1), vantage="local")
     roll(engine, millis(NOON))
     ids.forget()

@@ -1,16 +1,18 @@
-"""A PostgreSQL of the test's own, from Debian's package: a cluster in a folder, a socket, nothing else."""
+"""A PostgreSQL of the test's own, from Debian's package: a cluster in a folder, and databases to throw away."""
 
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine
 
 
 def _programs() -> Path:
@@ -30,8 +32,60 @@ def _user() -> str | None:
         pytest.skip("there is no user postgres, and PostgreSQL refuses to be root")
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Server:
+    folder: Path
+    programs: Path
+    user: str | None
+    port: int = field(default_factory=free_port)
+    options: str = ""
+    _names: Iterator[int] = field(default_factory=count)
+
+    def start(self) -> None:
+        socketed = f"-F -h 127.0.0.1 -p {self.port} -k {self.folder} {self.options}"
+        self.run("pg_ctl", "start", "-w", "-o", socketed)
+
+    def stop(self, mode: str = "immediate") -> None:
+        self.run("pg_ctl", "stop", "-m", mode)
+
+    def url(self, database: str = "postgres", *, user: str = "monitor") -> str:
+        return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
+
+    def fresh(self) -> str:
+        """Return the URL of a new database."""
+        name = f"store{next(self._names)}"
+        self.say(f'CREATE DATABASE "{name}"')
+        return self.url(name)
+
+    def say(self, *statements: str, database: str = "postgres") -> None:
+        import psycopg
+
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    def run(self, program: str, *options: str) -> None:
+        with (self.folder / "log").open("ab") as log:
+            done = subprocess.run(
+                [self.programs / program, "-D", self.folder / "data", *options],
+                stdout=log,
+                stderr=log,
+                user=self.user,
+                cwd=self.folder,
+                check=False,
+                env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
+            )
+        assert done.returncode == 0, (self.folder / "log").read_text()[-2000:]
+
+
 @contextmanager
-def postgres() -> Iterator[Engine]:
+def postgres(*, options: str = "") -> Iterator[Server]:
     """Not below pytest's own folder, which nobody but its user may enter."""
     pytest.importorskip("psycopg")
     programs, user = _programs(), _user()
@@ -39,33 +93,11 @@ def postgres() -> Iterator[Engine]:
         folder = Path(temporary)
         if user:
             shutil.chown(folder, user)
-        _run(
-            programs / "initdb",
-            folder,
-            user,
-            "--auth=trust",
-            "--no-sync",
-            "--encoding=UTF8",
-            "--username=monitor",
-        )
-        _run(programs / "pg_ctl", folder, user, "start", "-w", "-o", f"-F -h '' -k {folder}")
-        engine = create_engine(f"postgresql+psycopg://monitor@/postgres?host={folder}")
+        server = Server(folder, programs, user, options=options)
+        how = ("--auth=trust", "--no-sync", "--encoding=UTF8", "--username=monitor")
+        server.run("initdb", *how)
+        server.start()
         try:
-            yield engine
+            yield server
         finally:
-            engine.dispose()
-            _run(programs / "pg_ctl", folder, user, "stop", "-m", "immediate")
-
-
-def _run(program: Path, folder: Path, user: str | None, *options: str) -> None:
-    with (folder / "log").open("ab") as log:
-        done = subprocess.run(
-            [program, "-D", folder / "data", *options],
-            stdout=log,
-            stderr=log,
-            user=user,
-            cwd=folder,
-            check=False,
-            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
-        )
-    assert done.returncode == 0, (folder / "log").read_text()[-2000:]
+            server.stop()

@@ -3,7 +3,6 @@
 import contextlib
 import sqlite3
 import subprocess
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -41,8 +40,8 @@ from monitor.model import (
     TokenHistory,
     Usage,
 )
-from monitor.store import Store, schema
-from monitor.store.sqlite.connections import writing
+from monitor.store import Store
+from monitor.store.engines import database
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 CHAT, MODELS = "a/direct/chat", "a/direct/models"
@@ -58,15 +57,44 @@ async def opened(url: str, clock: Clock) -> AsyncIterator[Store]:
         await store.close()
 
 
+in_a_file = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+"""What a test asks of is the file itself."""
+
+
 @contextmanager
-def tables() -> Iterator[Engine]:
+def tables(url: str) -> Iterator[Engine]:
     """Of a store in which nothing is yet."""
-    with tempfile.TemporaryDirectory() as folder:
-        engine = writing(Path(folder) / "m.db")
+    place = database(url)
+    upkeep = place.upkeep(
+        clock=HandClock(NOON),
+        note=print,
+        replaced=lambda: None,
+        max_size=None,
+        is_read_long=lambda: False,
+    )
+    upkeep.prepare()
+    engine = place.writing()
+    yield engine
+    engine.dispose()
+    upkeep.release()
+
+
+def asked(url: str, query: str) -> list[tuple[Any, ...]]:
+    """Ask the tables themselves."""
+    engine = database(url).reading()
+    try:
         with engine.begin() as connection:
-            schema.create(connection)
-        yield engine
+            return [tuple(row) for row in connection.exec_driver_sql(query)]
+    finally:
         engine.dispose()
+
+
+def told(url: str, *statements: str) -> None:
+    engine = database(url).writing()
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+    engine.dispose()
 
 
 def streamed(at: datetime = NOON, **changes: Any) -> Result:

@@ -40,6 +40,12 @@ from monitor.store import Store
 from monitor.store.sqlite import connections, health
 
 
+@pytest.fixture(scope="session")
+def engine() -> str:
+    """What befalls a file."""
+    return "sqlite"
+
+
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A real file system of four megabytes."""

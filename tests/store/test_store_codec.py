@@ -1,6 +1,7 @@
 """A run read back is the run that was written, to the units of its columns; so is a rollup."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -67,13 +68,15 @@ runs = st.builds(entry, results, in_maintenance=st.booleans(), missed=st.integer
 
 @settings(deadline=None, max_examples=20)
 @given(given_runs=st.lists(runs, min_size=1, max_size=5))
-def test_what_is_read_back_is_what_was_written(given_runs: list[RunRecord]) -> None:
+def test_what_is_read_back_is_what_was_written(
+    fresh_url: Callable[[], str], given_runs: list[RunRecord]
+) -> None:
     given_runs = [
         replace(run, result=replace(run.result, at=NOON + place * timedelta(seconds=1)))
         for place, run in enumerate(given_runs)
     ]
     words = WordCache()
-    with tables() as engine, engine.begin() as connection:
+    with tables(fresh_url()) as engine, engine.begin() as connection:
         write(connection, Ids(), WriteSet.of(given_runs), NOON, vantage="local")
         rows = connection.execute(select(RUNS)).all()
         words.learn(connection, rows)

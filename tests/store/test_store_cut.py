@@ -1,7 +1,7 @@
 """What a vantage measured falsely is cut out of every table, and nothing of anybody else."""
 
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from cast import HandClock
@@ -25,9 +25,9 @@ EVERY_HOUR = [NOON + number * HOUR + timedelta(minutes=7) for number in range(72
 
 
 @pytest.fixture
-async def url(tmp_path: Path, clock: HandClock) -> str:
+async def url(fresh_url: Callable[[], str], clock: HandClock) -> str:
     """Three days, in which two vantages failed once an hour; all but the last hour is rolled up."""
-    url = f"sqlite:///{tmp_path / 'm.db'}"
+    url = fresh_url()
     clock.wall = NOON
     store = Store(url, clock=clock, others=[CN])
     store.open()

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from store_cast import NOON, entry, failed, opened, streamed
+from store_cast import NOON, entry, failed, in_a_file, opened, streamed
 
 from monitor.clock import Clock
 from monitor.model import Result, RunRecord, Stream, Timings, Usage
@@ -59,6 +59,7 @@ def entries(rng: random.Random, count: int, checks: int, start: datetime) -> lis
     ]
 
 
+@in_a_file
 @pytest.mark.slow
 async def test_a_result_with_every_figure_takes_at_most_110_bytes(
     tmp_path: Path, url: str, clock: Clock

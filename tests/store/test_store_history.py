@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from cast import HandClock
-from store_cast import CHAT, NOON, entry, failed, opened, streamed
+from store_cast import CHAT, NOON, entry, failed, in_a_file, opened, streamed
 
 from monitor.model import (
     Evidence,
@@ -239,6 +239,7 @@ async def test_percentiles_of_a_window_keep_up_with_its_runs(
             assert abs(largest / (633.2 + 10 * known) - 1) <= 0.01
 
 
+@in_a_file
 async def test_a_reader_copies_the_store_beside_the_daemon(
     store: Store, url: str, clock: HandClock, tmp_path: Path
 ) -> None:

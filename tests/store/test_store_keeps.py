@@ -1,7 +1,7 @@
 """What a restart must find again, what is forgotten on purpose, and what never is."""
 
 import json
-import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -10,8 +10,20 @@ from pathlib import Path
 from cast import HandClock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import create_engine
-from store_cast import CHAT, HABIT, INCIDENT, NOON, SEEN, entry, failed, opened, streamed
+from store_cast import (
+    CHAT,
+    HABIT,
+    INCIDENT,
+    NOON,
+    SEEN,
+    asked,
+    entry,
+    failed,
+    in_a_file,
+    opened,
+    streamed,
+    tables,
+)
 
 from monitor.model import (
     AlertState,
@@ -22,6 +34,7 @@ from monitor.model import (
     Severity,
     Spend,
     Subscriber,
+    clean_text,
 )
 from monitor.store import Store, schema, small_tables
 from monitor.store.small_tables import FORMER, MOVED_CHATS, TOLD_BEST, take_over
@@ -47,9 +60,8 @@ ROW = OutboxMessage(
 
 
 async def test_a_restart_finds_states_incidents_habits_spend_and_messages(
-    tmp_path: Path, clock: HandClock
+    url: str, clock: HandClock
 ) -> None:
-    url = f"sqlite:///{tmp_path / 'm.db'}"
     async with opened(url, clock) as store:
         store.reserve("a", NOON.date(), Spend(300, 0.003))
         store.record(
@@ -76,8 +88,10 @@ async def test_a_restart_finds_states_incidents_habits_spend_and_messages(
         assert [replace(row, id=0) for row in await store.due(clock.now())] == [ROW]
 
 
-async def test_a_start_after_a_crash_is_known_as_one(tmp_path: Path, clock: HandClock) -> None:
-    url = f"sqlite:///{tmp_path / 'm.db'}"
+@in_a_file
+async def test_a_start_after_a_crash_is_known_as_one(
+    url: str, clock: HandClock, tmp_path: Path
+) -> None:
     async with opened(url, clock) as store:
         first = store.recall()
         store.heartbeat(clock.now())
@@ -91,10 +105,9 @@ async def test_a_start_after_a_crash_is_known_as_one(tmp_path: Path, clock: Hand
 
 
 async def test_a_daemon_under_another_id_is_the_one_that_was_seen_before(
-    tmp_path: Path, clock: HandClock
+    url: str, clock: HandClock
 ) -> None:
     """What it decided and told is its own; what was measured and spent stays with the place."""
-    url = f"sqlite:///{tmp_path / 'm.db'}"
     async with opened(url, clock) as store:
         store.recall()
         store.record(entry(streamed(clock.now())))
@@ -119,11 +132,9 @@ async def test_a_daemon_under_another_id_is_the_one_that_was_seen_before(
         assert [check.vantage for check in reader.checks()] == ["local"]
 
 
-def test_of_two_earlier_ids_the_later_one_is_believed(tmp_path: Path) -> None:
+def test_of_two_earlier_ids_the_later_one_is_believed(url: str) -> None:
     """No mark is lost, and none is there twice."""
-    engine = create_engine(f"sqlite:///{tmp_path / 'm.db'}")
-    with engine.begin() as connection:
-        schema.create(connection)
+    with tables(url) as engine, engine.begin() as connection:
         for vantage, day in (("a", 1), ("c", 3), ("b", 2)):
             schema.set_value(
                 connection, small_tables.SEEN, f"2026-11-0{day}T00:00:00+00:00", vantage
@@ -143,10 +154,7 @@ def test_of_two_earlier_ids_the_later_one_is_believed(tmp_path: Path) -> None:
     engine.dispose()
 
 
-async def test_yesterdays_spend_is_this_months_and_not_todays(
-    tmp_path: Path, clock: HandClock
-) -> None:
-    url = f"sqlite:///{tmp_path / 'm.db'}"
+async def test_yesterdays_spend_is_this_months_and_not_todays(url: str, clock: HandClock) -> None:
     async with opened(url, clock) as store:
         store.reserve("a", NOON.date() - timedelta(days=1), Spend(300))
         store.reserve("a", NOON.date().replace(day=1) - timedelta(days=1), Spend(9000))
@@ -159,9 +167,8 @@ async def test_yesterdays_spend_is_this_months_and_not_todays(
 
 
 async def test_messages_are_postponed_sent_or_dead_over_restarts(
-    tmp_path: Path, clock: HandClock
+    url: str, clock: HandClock
 ) -> None:
-    url = f"sqlite:///{tmp_path / 'm.db'}"
     async with opened(url, clock) as store:
         await store.save(
             (INCIDENT,), (ROW, replace(ROW, channel="mail"), replace(ROW, channel="chat"))
@@ -181,11 +188,8 @@ async def test_messages_are_postponed_sent_or_dead_over_restarts(
         assert {row.channel for row in waiting} >= {"chat"}
 
 
-async def test_raw_runs_are_forgotten_but_never_their_counts(
-    tmp_path: Path, clock: HandClock
-) -> None:
-    path = tmp_path / "m.db"
-    async with opened(f"sqlite:///{path}", clock) as store:
+async def test_raw_runs_are_forgotten_but_never_their_counts(url: str, clock: HandClock) -> None:
+    async with opened(url, clock) as store:
         for number in range(60):
             store.record(entry(streamed(NOON + timedelta(minutes=number))))
         store.record(entry(failed(NOON + timedelta(minutes=60)), evidence=SEEN))
@@ -204,8 +208,7 @@ async def test_raw_runs_are_forgotten_but_never_their_counts(
     assert len(left) == 1
     assert history.days[NOON.date()].outcomes == {"up": 60, "down": 1}
     assert history.windows[90].kinds == {"bad_gateway": 1}
-    with closing(sqlite3.connect(path)) as connection, connection:
-        assert connection.execute("SELECT count(*) FROM evidence").fetchone() == (0,)
+    assert asked(url, "SELECT count(*) FROM evidence") == [(0,)]
 
 
 @settings(
@@ -213,18 +216,11 @@ async def test_raw_runs_are_forgotten_but_never_their_counts(
 )
 @given(message=st.text(max_size=300), model=st.one_of(st.none(), st.text(max_size=100)))
 async def test_any_text_that_capture_lets_through_comes_back(
-    tmp_path_factory: object, clock: HandClock, message: str, model: str | None
+    fresh_url: Callable[[], str], clock: HandClock, message: str, model: str | None
 ) -> None:
-    import tempfile
-
-    from monitor.model import clean_text
-
-    with tempfile.TemporaryDirectory() as folder:
-        wanted = failed(
-            message=clean_text(message), model=clean_text(model, 100) if model else None
-        )
-        async with opened(f"sqlite:///{folder}/m.db", clock) as store:
-            store.record(entry(wanted))
-            await store.flush()
-            (stored,) = await store.results(CHAT, since=NOON)
-        assert (stored.failure, stored.model) == (wanted.failure, wanted.model)
+    wanted = failed(message=clean_text(message), model=clean_text(model, 100) if model else None)
+    async with opened(fresh_url(), clock) as store:
+        store.record(entry(wanted))
+        await store.flush()
+        (stored,) = await store.results(CHAT, since=NOON)
+    assert (stored.failure, stored.model) == (wanted.failure, wanted.model)

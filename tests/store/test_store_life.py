@@ -1,13 +1,11 @@
 """Whatever befalls a store and its clock, every answer is what all its runs add up to, one by one."""
 
 import asyncio
-import tempfile
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -127,24 +125,24 @@ def within(days: Iterable[date], today: date, length: int) -> list[date]:
         ("run", [0]),
     ]
 )
-def test_every_answer_is_what_all_runs_add_up_to(lived: list[tuple[str, Any]]) -> None:
-    asyncio.run(live(lived))
+def test_every_answer_is_what_all_runs_add_up_to(
+    fresh_url: Callable[[], str], lived: list[tuple[str, Any]]
+) -> None:
+    asyncio.run(live(fresh_url(), lived))
 
 
-async def live(lived: list[tuple[str, Any]]) -> None:
+async def live(url: str, lived: list[tuple[str, Any]]) -> None:
     clock = HandClock(NOON)
-    with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{Path(folder) / 'm.db'}"
-        async with opened(url, clock) as store:
-            life = Life(url, store, clock)
-            with closing(Store.read_only(url)) as beside:
-                for what, value in lived:
-                    if what == "restart":
-                        await life.store.close()
-                        life.store = Store(url, clock=clock)
-                        life.store.open()
-                    await life.step(what, value)
-                    assert_read_as_lived(life, beside, await life.store.snapshot(clock.now()))
-                    assert_read_as_lived(life, beside, beside.snapshot(clock.now()))
-            if life.store is not store:
-                await life.store.close()
+    async with opened(url, clock) as store:
+        life = Life(url, store, clock)
+        with closing(Store.read_only(url)) as beside:
+            for what, value in lived:
+                if what == "restart":
+                    await life.store.close()
+                    life.store = Store(url, clock=clock)
+                    life.store.open()
+                await life.step(what, value)
+                assert_read_as_lived(life, beside, await life.store.snapshot(clock.now()))
+                assert_read_as_lived(life, beside, beside.snapshot(clock.now()))
+        if life.store is not store:
+            await life.store.close()

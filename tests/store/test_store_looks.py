@@ -1,10 +1,9 @@
 """A history in memory says what one says that is loaded from the file, whatever came in between."""
 
 import asyncio
-import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 from cast import HandClock
@@ -53,33 +52,33 @@ def figures_of(history: CheckHistory) -> tuple[object, ...]:
 @given(given_steps=st.lists(steps, min_size=2, max_size=8))
 @example([([(0, 100, CHAT)], 60 * 24 * 8, "ask"), ([(0, 200, CHAT)], 1, "ask")])
 @example([([(0, 406, CHAT)], 60, "ask"), ([], 29, "ask"), ([(70, 1, CHAT)], 1, "ask")])
-def test_it_says_what_one_says_that_is_loaded(given_steps: Steps) -> None:
-    asyncio.run(live(given_steps))
+def test_it_says_what_one_says_that_is_loaded(
+    fresh_url: Callable[[], str], given_steps: Steps
+) -> None:
+    asyncio.run(live(fresh_url(), given_steps))
 
 
-async def live(given_steps: Steps) -> None:
+async def live(url: str, given_steps: Steps) -> None:
     clock = HandClock(NOON)
-    with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{Path(folder) / 'm.db'}"
-        async with opened(url, clock) as first:
-            store = first
-            for given_runs, minutes, asking in given_steps:
-                for each in given_runs:
-                    store.record(run(*each, clock.now()))
-                if asking == "restart":
-                    await store.close()
-                    store = Store(url, clock=clock)
-                    store.open()
-                if asking != "do not ask":
-                    await store.flush()
-                    snapshot, loaded = await store.snapshot(clock.now()), read(url, clock.now())
-                    assert {
-                        key: figures_of(history) for key, history in snapshot.checks.items()
-                    } == loaded
-                clock.tick(minutes * 60)
-                store.heartbeat(clock.now())
-            if store is not first:
+    async with opened(url, clock) as first:
+        store = first
+        for given_runs, minutes, asking in given_steps:
+            for each in given_runs:
+                store.record(run(*each, clock.now()))
+            if asking == "restart":
                 await store.close()
+                store = Store(url, clock=clock)
+                store.open()
+            if asking != "do not ask":
+                await store.flush()
+                snapshot, loaded = await store.snapshot(clock.now()), read(url, clock.now())
+                assert {
+                    key: figures_of(history) for key, history in snapshot.checks.items()
+                } == loaded
+            clock.tick(minutes * 60)
+            store.heartbeat(clock.now())
+        if store is not first:
+            await store.close()
 
 
 def read(url: str, now: datetime) -> dict[str, tuple[object, ...]]:

@@ -4,16 +4,17 @@ What only SQLite has (the file, its journal, its pages) stands in a folder of it
 """
 
 import re
-import threading
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from postgres import postgres
+from postgres import Server
 from sqlalchemy import Connection, Engine
 from store_cast import (
     CHAT,
@@ -26,6 +27,7 @@ from store_cast import (
     other_changes,
     runs,
     streamed,
+    tables,
 )
 
 from monitor.model import (
@@ -38,33 +40,19 @@ from monitor.model import (
     Spend,
 )
 from monitor.store import Reader, rollup_job, schema, small_tables
-from monitor.store.loader import Loader
 from monitor.store.retention import RowSteps, drop_oldest, prune_step
 from monitor.store.run_rows import HOUR_MS, Ids, millis
-from monitor.store.sqlite.connections import writing
 from monitor.store.transaction import Change, Done, WriteSet, write
 
 ROOM = Path(__file__).parents[2] / "monitor" / "store"
 END = NOON + timedelta(days=3)
 
 
-class Asking(Reader):
-    """A reader of any database."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine, self.vantage, self._lock = engine, "local", threading.Lock()
-        self.on_damage = lambda: None
-
-    @contextmanager
-    def loading(self, now: datetime, others: Collection[str] = ()) -> Iterator[Loader]:
-        with self._engine.begin() as connection:
-            yield Loader(connection, self.vantage, now, others)
-
-
 @dataclass
 class Life:
     """One history, told to one database."""
 
+    url: str
     engine: Engine
     ids: Ids = field(default_factory=Ids)
 
@@ -77,7 +65,6 @@ class Life:
         self.say(lambda c: write(c, self.ids, wanted, END, vantage="local", crowded=crowded))
 
     def live(self) -> None:
-        self.say(schema.create)
         assert self.say(schema.check_version)
         self.write(*runs(NOON, 200), Change(values=(("last_seen", NOON.isoformat()),)))
         for number in range(7):
@@ -116,7 +103,10 @@ class Life:
             pass
 
     def answers(self) -> dict[str, object]:
-        reader = Asking(self.engine)
+        with closing(Reader(self.url, vantage="local")) as reader:
+            return self._answers(reader)
+
+    def _answers(self, reader: Reader) -> dict[str, object]:
         return {
             "restart": reader.restart_state(END),
             "snapshot": plain(reader.snapshot(END)),
@@ -153,10 +143,10 @@ def plain(snapshot: Snapshot) -> Snapshot:
 
 
 @pytest.mark.slow
-def test_the_same_life_gives_the_same_answers_on_postgresql(tmp_path: Path) -> None:
-    with postgres() as there:
-        here = writing(tmp_path / "m.db")
-        lives = [Life(here), Life(there)]
+def test_the_same_life_gives_the_same_answers_on_postgresql(tmp_path: Path, server: Server) -> None:
+    urls = f"sqlite:///{tmp_path / 'm.db'}", server.fresh()
+    with tables(urls[0]) as here, tables(urls[1]) as there:
+        lives = [Life(url, engine) for url, engine in zip(urls, (here, there), strict=True)]
         for life in lives:
             life.live()
         for phase in ("before", "after", "without runs"):
@@ -167,15 +157,46 @@ def test_the_same_life_gives_the_same_answers_on_postgresql(tmp_path: Path) -> N
                 life.forget() if phase == "before" else life.say(
                     lambda c: drop_oldest(c, RowSteps())
                 )
-        here.dispose()
+
+
+def test_nothing_of_postgresql_is_imported_for_a_store_in_a_file(tmp_path: Path) -> None:
+    code = (
+        "import sys; from monitor.clock import SystemClock; from monitor.store import Store\n"
+        "Store(sys.argv[1], clock=SystemClock()).open()\n"
+        "ours = ('psycopg', 'monitor.store.postgresql')\n"
+        "print([name for name in sys.modules if name == ours[0] or name.startswith(ours[1])])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, f"sqlite:///{tmp_path}/m.db"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[]\n"
 
 
 def test_what_only_sqlite_has_stands_in_one_folder() -> None:
     only = re.compile(r"\bsqlite3\b|PRAGMA|json_extract|INSERT OR|typeof", re.IGNORECASE)
-    naming = {
-        path.name for path in ROOM.glob("*.py") if any(only.search(line) for line in code(path))
-    }
-    assert naming <= {"schema.py"}, "confine it, or find what both databases do"
+    files = [*ROOM.glob("*.py"), *(ROOM / "postgresql").glob("*.py")]
+    naming = {path.name for path in files if any(only.search(line) for line in code(path))}
+    assert naming == set(), "confine it, or find what both databases do"
+
+
+def test_what_only_postgresql_has_stands_in_one_folder() -> None:
+    only = re.compile(r"psycopg|SQLSTATE|\bpg_\w|RANGE \(|PARTITION|advisory|set_config")
+    files = [*ROOM.glob("*.py"), *(ROOM / "sqlite").glob("*.py")]
+    naming = {path.name for path in files if any(only.search(line) for line in code(path))}
+    assert naming == {
+        "engines.py",
+        "schema.py",
+    }  # which engine it is, and how its tables are parted
+
+
+def test_three_places_ask_which_engine_it_is() -> None:
+    """Its name in a URL, and twice the one way to insert rows that differs."""
+    asking = re.compile(r"dialect\.name|postgresql://")
+    lines = [line for path in ROOM.glob("*.py") for line in code(path) if asking.search(line)]
+    assert len(lines) <= 4
 
 
 def code(path: Path) -> list[str]:

@@ -1,6 +1,7 @@
 """Hours and days are what the raw rows say, however those came: in order, late, in any batches."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -27,11 +28,14 @@ runs = st.lists(st.tuples(minutes, st.booleans(), st.booleans()), min_size=1, ma
 @example(batches=[[(36 * 60, False, False)], [(0, False, False)]], rolled_between=False)
 @example(batches=[[(36 * 60, False, False)], [(0, False, False)]], rolled_between=True)
 def test_rollups_are_what_the_raw_rows_say_however_those_came(
-    batches: list[list[tuple[int, bool, bool]]], *, rolled_between: bool
+    fresh_url: Callable[[], str],
+    batches: list[list[tuple[int, bool, bool]]],
+    *,
+    rolled_between: bool,
 ) -> None:
     now, ids = NOON + timedelta(hours=50), Ids()
     expected: dict[int, Rollup] = defaultdict(Rollup)
-    with tables() as engine:
+    with tables(fresh_url()) as engine:
         for number, batch in enumerate(batches):
             given_now = [
                 entry(
@@ -73,10 +77,10 @@ def stored(connection: Connection, table: Table) -> dict[int, Rollup]:
     return {row.period: rollup_of([sum_from(row)]) for row in connection.execute(select(table))}
 
 
-def test_many_checks_are_rolled_up_in_several_transactions() -> None:
+def test_many_checks_are_rolled_up_in_several_transactions(url: str) -> None:
     count = 2 * rollup_job._AT_ONCE + 1
     given_runs = [entry(streamed(check=f"a/e{number}/chat")) for number in range(count)]
-    with tables() as engine:
+    with tables(url) as engine:
         with engine.begin() as connection:
             write(connection, Ids(), WriteSet.of(given_runs), NOON, vantage="local")
         steps, more = 0, True

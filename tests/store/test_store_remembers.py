@@ -1,14 +1,12 @@
 """What is recorded is remembered, whole, and rollups are what the results say."""
 
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from cast import HandClock
-from store_cast import CHAT, NOON, entry, failed, opened, streamed
+from store_cast import CHAT, NOON, entry, failed, in_a_file, opened, streamed, told
 
 from monitor.clock import Clock
 from monitor.model import NewerSchemaError, NotificationType, OutboxMessage, Rollup, Severity
@@ -73,17 +71,15 @@ async def test_a_message_is_due_until_it_is_sent(url: str, clock: Clock) -> None
         assert await store.due(NOON) == ()
 
 
-async def test_a_store_of_a_newer_version_is_refused(
-    url: str, clock: Clock, tmp_path: Path
-) -> None:
+async def test_a_store_of_a_newer_version_is_refused(url: str, clock: Clock) -> None:
     async with opened(url, clock):
         pass
-    with closing(sqlite3.connect(tmp_path / "monitor.db")) as connection, connection:
-        connection.execute("UPDATE key_value SET value = '99' WHERE name = 'schema'")
+    told(url, "UPDATE key_value SET value = '99' WHERE name = 'schema'")
     with pytest.raises(NewerSchemaError, match="install the newer version"):
         Store(url, clock=clock).open()
 
 
+@in_a_file
 async def test_a_damaged_store_is_kept_and_a_fresh_one_begun(
     url: str, clock: Clock, tmp_path: Path
 ) -> None:

@@ -1,12 +1,10 @@
 """Each kind of data is kept for as long as it is to be, and no longer; the clock is moved by hand."""
 
-import sqlite3
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from cast import HandClock
-from store_cast import CHAT, INCIDENT, NOON, SEEN, entry, failed, opened, other_changes
+from store_cast import CHAT, INCIDENT, NOON, SEEN, asked, entry, failed, opened, other_changes
 
 from monitor.model import HistorySettings, Resolution, Spend
 from monitor.store import Store
@@ -31,40 +29,36 @@ async def live(store: Store, clock: HandClock, days: int, history: HistorySettin
         await store.prune(clock.now(), history)
 
 
-def rows(path: Path, table: str) -> int:
-    connection = sqlite3.connect(path)
-    try:
-        return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
-    finally:
-        connection.close()
+def rows(url: str, table: str) -> int:
+    return int(asked(url, f"SELECT count(*) FROM {table}")[0][0])
 
 
 async def test_runs_evidence_hours_and_days_go_each_in_its_time(
-    tmp_path: Path, clock: HandClock
+    engine: str, url: str, clock: HandClock
 ) -> None:
-    path = tmp_path / "m.db"
-    async with opened(f"sqlite:///{path}", clock) as store:
+    more = 1 if engine == "postgresql" else 0
+    """Days go whole there: of the first its morning is left."""
+    async with opened(url, clock) as store:
         await live(store, clock, 30, KEPT)
         now = clock.now()
         runs = await store.results(CHAT, since=NOON)
-        reader = Store.read_only(f"sqlite:///{path}")
+        reader = Store.read_only(url)
         evidence = [at for _, at, _ in reader.each_evidence(CHAT)]
         hours = [period.at for period in reader.rollups(CHAT, Resolution.HOUR)]
         days = [period.at for period in reader.rollups(CHAT, Resolution.DAY)]
         counted = sum(period.rollup.counted for period in reader.rollups(CHAT, Resolution.DAY))
         reader.close()
-    assert [len(runs), len(evidence), len(hours), len(days)] == [2 * 4, 2 * 2, 2 * 9, 21]
-    assert now - 4 * DAY <= runs[0].at < now - 3 * DAY
-    assert now - 2 * DAY <= evidence[0] < now - 1 * DAY
+    assert [len(runs), len(evidence), len(hours), len(days)] == [8 + more, 4 + more, 18, 21]
+    assert now - 4 * DAY <= runs[more].at < now - 3 * DAY
+    assert now - 2 * DAY <= evidence[more] < now - 1 * DAY
     assert now - 9 * DAY <= hours[0] < now - 8 * DAY
     assert now - 21 * DAY < days[0] <= now - 20 * DAY  # the day that the limit lies in is whole
     assert counted == 2 * 21 - 1
 
 
 async def test_hours_that_go_before_their_runs_are_added_up_from_them(
-    tmp_path: Path, clock: HandClock
+    url: str, clock: HandClock
 ) -> None:
-    url = f"sqlite:///{tmp_path / 'm.db'}"
     runs_longer = HistorySettings(raw=9 * DAY, hours=5 * DAY, days=60 * DAY)
     async with opened(url, clock) as store:
         await live(store, clock, 12, HistorySettings(raw=9 * DAY, hours=60 * DAY, days=60 * DAY))
@@ -72,20 +66,20 @@ async def test_hours_that_go_before_their_runs_are_added_up_from_them(
         since = clock.now() - 8 * DAY  # of the oldest hour a part may be gone
         before = reader.rollups(CHAT, Resolution.HOUR, since=since)
         await store.prune(clock.now(), runs_longer)
-        assert 0 < rows(tmp_path / "m.db", "hour_rollups") < 5 * 2 + 1
+        assert 0 < rows(url, "hour_rollups") < 5 * 2 + 1
         assert reader.rollups(CHAT, Resolution.HOUR, since=since) == before
         reader.close()
     assert len(before) == 2 * 8
 
 
-async def test_without_an_end_only_evidence_goes(tmp_path: Path, clock: HandClock) -> None:
-    path = tmp_path / "m.db"
+async def test_without_an_end_only_evidence_goes(engine: str, url: str, clock: HandClock) -> None:
+    more = 1 if engine == "postgresql" else 0
     history = HistorySettings(raw=None, hours=None, days=None, evidence=5 * DAY)
-    async with opened(f"sqlite:///{path}", clock) as store:
+    async with opened(url, clock) as store:
         await live(store, clock, 12, history)
         await store.prune(clock.now(), history)
-    kept = [rows(path, name) for name in ("runs", "evidence", "hour_rollups", "day_rollups")]
-    assert kept == [24, 10, 24, 13]  # a day is there from its first hour on
+    kept = [rows(url, name) for name in ("runs", "evidence", "hour_rollups", "day_rollups")]
+    assert kept == [24, 10 + more, 24, 13]  # a day is there from its first hour on
 
 
 async def test_days_after_a_clock_far_ahead_was_set_right_are_counted(
@@ -106,10 +100,9 @@ async def test_days_after_a_clock_far_ahead_was_set_right_are_counted(
 
 @pytest.mark.parametrize(("days", "left"), [(29, 1), (31, 0)])
 async def test_messages_that_are_done_stay_a_month_and_those_that_wait_for_ever(
-    tmp_path: Path, clock: HandClock, days: int, left: int
+    url: str, clock: HandClock, days: int, left: int
 ) -> None:
-    path = tmp_path / "m.db"
-    async with opened(f"sqlite:///{path}", clock) as store:
+    async with opened(url, clock) as store:
         store.record(entry(failed(NOON), **other_changes(0)))
         store.record(entry(failed(NOON + timedelta(seconds=1)), **other_changes(5)))
         await store.flush()
@@ -119,18 +112,17 @@ async def test_messages_that_are_done_stay_a_month_and_those_that_wait_for_ever(
         store.reserve("a", clock.now().date(), Spend(1))
         await store.flush()
         await store.prune(clock.now(), KEPT)
-    assert rows(path, "outbox") == left + 1
-    async with opened(f"sqlite:///{path}", clock) as store:
+    assert rows(url, "outbox") == left + 1
+    async with opened(url, clock) as store:
         assert [message.id for message in await store.due(clock.now())] == [waiting.id]
 
 
-async def test_spend_stays_a_year_and_incidents_for_ever(tmp_path: Path, clock: HandClock) -> None:
-    path = tmp_path / "m.db"
-    async with opened(f"sqlite:///{path}", clock) as store:
+async def test_spend_stays_a_year_and_incidents_for_ever(url: str, clock: HandClock) -> None:
+    async with opened(url, clock) as store:
         store.record(entry(failed(NOON), spent=Spend(5), incidents=(INCIDENT,)))
         await store.flush()
         for days, left in ((399, 1), (2, 0)):
             clock.tick(days * 86_400)
             await store.prune(clock.now(), KEPT)
-            assert rows(path, "ledger") == left
+            assert rows(url, "ledger") == left
         assert await store.incident(INCIDENT.id) == INCIDENT

@@ -19,7 +19,7 @@ from cast import HandClock
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 from sqlmodel import SQLModel
-from store_cast import CHAT, NOON, entry, failed, opened, other_changes, streamed
+from store_cast import CHAT, NOON, entry, failed, in_a_file, opened, other_changes, streamed
 
 from monitor.model import (
     Evidence,
@@ -33,6 +33,7 @@ from monitor.model import (
 )
 from monitor.model.rollup import merge
 from monitor.store import Store, schema
+from monitor.store.sqlite import file_tables
 from monitor.store.sqlite.connections import writing
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -42,7 +43,7 @@ SCHEMAS = sorted((Path(__file__).parent / "schemas").glob("[0-9].sql"))
 def schema_of(path: Path) -> str:
     engine = writing(path)
     with engine.begin() as connection:
-        schema.create(connection)
+        file_tables.create(connection)
     engine.dispose()
     with closing(sqlite3.connect(path)) as connection, connection:
         query = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY type = 'index', name"
@@ -111,6 +112,7 @@ def test_every_table_is_one_of_postgresql_too(table) -> None:  # noqa: ANN001
     assert statement.strip().startswith(f"CREATE TABLE {table.name}")
 
 
+@in_a_file
 async def test_a_store_whose_tables_lack_a_column_is_one_of_an_unreleased_build(
     url: str, tmp_path: Path, clock: HandClock
 ) -> None:
@@ -123,6 +125,7 @@ async def test_a_store_whose_tables_lack_a_column_is_one_of_an_unreleased_build(
             asking()
 
 
+@in_a_file
 async def test_a_store_of_an_unreleased_build_is_refused_with_a_sentence_and_left_as_it_is(
     url: str, tmp_path: Path, clock: HandClock
 ) -> None:

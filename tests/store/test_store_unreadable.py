@@ -26,6 +26,12 @@ KEPT = {
 }
 
 
+@pytest.fixture(scope="session")
+def engine() -> str:
+    """What befalls a file."""
+    return "sqlite"
+
+
 async def live(url: str, clock: HandClock) -> None:
     """Three days; of the last hour some runs are in no rollup yet."""
     async with opened(url, clock) as store:

@@ -28,13 +28,18 @@ from store_cast import (
 
 from monitor.model import Snapshot, Spend, StoreError
 from monitor.store import Store
+from monitor.store.engines import database
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+def locked(url: str) -> Iterator[None]:
+    """Keep the writer from writing, as another program that is in the way."""
+    engine = database(url).writing()
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE key_value SET value = value")
         yield
+        connection.rollback()
+    engine.dispose()
 
 
 async def rolled(store: Store, clock: HandClock) -> None:
@@ -44,16 +49,15 @@ async def rolled(store: Store, clock: HandClock) -> None:
         await store.flush()
 
 
-async def test_what_waits_is_shown_as_if_it_were_written(tmp_path: Path, clock: HandClock) -> None:
-    path = tmp_path / "m.db"
-    async with opened(f"sqlite:///{path}", clock) as store:
+async def test_what_waits_is_shown_as_if_it_were_written(url: str, clock: HandClock) -> None:
+    async with opened(url, clock) as store:
         for run in runs(NOON, 100):
             store.record(run)
         clock.wall = NOON + timedelta(minutes=17 * 100)
         await rolled(store, clock)
         await store.snapshot(clock.now())
         clock.wall = NOON + timedelta(minutes=17 * 190)
-        with locked(path):
+        with locked(url):
             for run in runs(NOON + timedelta(minutes=17 * 100), 90):
                 store.record(run)
             store.record(entry(failed(clock.now()), incidents=(INCIDENT,), outgoing=(MESSAGE,)))
@@ -76,11 +80,10 @@ async def test_what_waits_is_shown_as_if_it_were_written(tmp_path: Path, clock: 
         ]
 
 
-async def test_a_check_that_was_never_written_is_shown(tmp_path: Path, clock: HandClock) -> None:
-    path = tmp_path / "m.db"
-    async with opened(f"sqlite:///{path}", clock) as store:
+async def test_a_check_that_was_never_written_is_shown(url: str, clock: HandClock) -> None:
+    async with opened(url, clock) as store:
         await store.snapshot(clock.now())
-        with locked(path):
+        with locked(url):
             store.record(entry(streamed()))
             with pytest.raises(StoreError):
                 await store.flush()
@@ -116,7 +119,7 @@ async def test_a_day_that_leaves_a_window_leaves_it_at_midnight_also_while_the_d
             await rolled(store, clock)
         before = (await store.snapshot(clock.now())).checks[CHAT].windows
         clock.wall = NOON + timedelta(hours=12, minutes=1)
-        with locked(path) if readable else contextlib.nullcontext(ruin(path)):
+        with locked(f"sqlite:///{path}") if readable else contextlib.nullcontext(ruin(path)):
             store.record(entry(streamed(clock.wall)))
             after = (await store.snapshot(clock.now())).checks[CHAT].windows
     assert [window.outcomes for window in before.values()] == [{"down": 1, "up": 1}] * 3

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from monitor.clock import Clock
 from monitor.model import StoreError
@@ -46,6 +47,9 @@ class SQLite:
 
     def meaning(self, error: BaseException) -> Meaning:
         return connections.meaning(error)
+
+    def why(self, error: DBAPIError) -> str:
+        return str(error.orig)
 
     def backup(self, to: Path) -> None:
         if to in {self.path.with_name(self.path.name + suffix) for suffix in _SUFFIXES}:

@@ -23,7 +23,7 @@ from monitor.model import StoreError
 from monitor.store import retention, schema
 from monitor.store.database import Meaning
 from monitor.store.retention import RowSteps
-from monitor.store.sqlite import connections, repair
+from monitor.store.sqlite import connections, file_tables, repair
 from monitor.store.sqlite.connections import MOST_JOURNAL
 
 LOOK_EVERY_S = 15.0
@@ -186,7 +186,7 @@ class FileHealth:
         saved = 0
         with self.engine.begin() as connection:
             if not schema.check_version(connection):
-                schema.create(connection)
+                file_tables.create(connection)
             if aside is not None:
                 saved = repair.salvage(aside, connection)
         if aside is not None:

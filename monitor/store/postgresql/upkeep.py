@@ -1,0 +1,177 @@
+"""Looks after a store on PostgreSQL for the daemon that writes it: its claim, its partitions, its size.
+
+Damage, full disks and copies are the server's own business, and of who runs it.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from uuid import uuid4
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from monitor.clock import Clock
+from monitor.model import StoreError
+from monitor.store import retention, schema
+from monitor.store.database import InUseError, Meaning
+from monitor.store.postgresql import claim, partitions, server_tables
+from monitor.store.postgresql.address import Address
+from monitor.store.postgresql.partitions import PartitionedRows
+from monitor.store.postgresql.server_errors import meaning
+from monitor.store.run_rows import DAY_MS, millis
+
+_STARTING = 7_362_910_451
+"""The number of the lock that holds while a daemon that starts makes the tables and claims the store."""
+_POLL_S = 0.5
+_LIMITS = {
+    "statement_timeout": "30s",
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "3s",
+}
+"""Of one transaction: one that was left hanging must not keep others from the store."""
+_SIZE = """SELECT coalesce(sum(pg_total_relation_size(pg_class.oid)), 0) FROM pg_class
+    JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE relkind IN ('r', 'm') AND nspname = current_schema()"""
+
+
+class ServerUpkeep:
+    """See `Upkeep`."""
+
+    look_every_s = 5.0
+    is_looked_through_late = False
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        clock: Clock,
+        replaced: Callable[[], None],
+        max_size: int | None,
+    ) -> None:
+        self._address, self._engine, self._clock = address, address.writing(), clock
+        self.replaced, self.max_size = replaced, max_size
+        self.rows = PartitionedRows()
+        self._me, self._lost = uuid4().hex, ""
+        self._next = float("-inf")
+        self._made_until = -1
+        """The last day (since 1970) of which we know that its partition is there."""
+
+    def prepare(self) -> None:
+        """Make the tables where there are none, and claim the store; wait for a claim that may be a dead daemon's."""
+        if self._lost:
+            raise InUseError(self._lost)
+        try:
+            self._claim()
+        except DBAPIError as error:
+            raise StoreError(self.why(error)) from error
+
+    def _claim(self) -> None:
+        seen = None
+        since = time.monotonic()
+        while (other := self._try_claim()) is not None:
+            is_alive = seen is not None and other.at != seen
+            if is_alive or time.monotonic() - since > 2 * claim.STALE_S:
+                raise InUseError(
+                    f"{self._address.name} is in use by another monitor ({other}); stop that one first"
+                )
+            seen = other.at if seen is None else seen
+            time.sleep(_POLL_S)
+        with contextlib.suppress(DBAPIError), self.begin() as connection:
+            self._make_days(connection)
+
+    def _try_claim(self) -> claim.Claim | None:
+        """Claim the store, or return who has it. Of several that start at once, one after the other does."""
+        with self._engine.begin() as connection:
+            _limit(connection, lock_timeout="60s")
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _STARTING})
+            if not schema.check_version(connection):
+                server_tables.create(connection)
+            other = claim.read(connection, lock=True)
+            if other is None or other.is_stale or other.is_dead:
+                claim.take(connection, self._me)
+                return None
+            return other
+
+    def release(self) -> None:
+        with contextlib.suppress(DBAPIError), self._engine.begin() as connection:
+            claim.give_up(connection, self._me)
+        self.disconnect()
+
+    def disconnect(self) -> None:
+        self._engine.dispose()
+
+    @contextmanager
+    def begin(self, batch: str = "") -> Iterator[Connection]:
+        """Begin a transaction that holds our claim. Raises InUseError where another daemon has taken the store over."""
+        with self._engine.begin() as connection:
+            _limit(connection)
+            if not claim.renew(connection, self._me, batch):
+                other = claim.read(connection)
+                by = (
+                    f"another monitor ({other}) has taken it over" if other else "its claim is gone"
+                )
+                self._lost = (
+                    f"the store cannot be written: {by}, and this one writes nothing more; stop one of "
+                    f"them, or start this one again ({self._address.name})"
+                )
+                raise InUseError(self._lost)
+            yield connection
+
+    def has_committed(self, batch: str) -> bool:
+        with self._engine.begin() as connection:
+            _limit(connection, lock_timeout="10s")
+            there = claim.read(connection, lock=True)
+            return there is not None and there.batch == batch
+
+    def meaning(self, error: BaseException) -> Meaning:
+        return meaning(error)
+
+    def why(self, error: BaseException) -> str:
+        return f"the store cannot be written: {self._address.why(error)}"
+
+    def is_sparing(self) -> bool:
+        return False
+
+    def why_sparing(self) -> str:
+        return ""
+
+    def find_room(self, share: float) -> bool:  # noqa: ARG002  # a server's disk is not ours to clear
+        return False
+
+    def due(self) -> bool:
+        return time.monotonic() >= self._next
+
+    def look(self) -> None:
+        """Renew the claim of a daemon that has nothing to write, and make the partitions of the days to come."""
+        self._next = time.monotonic() + self.look_every_s
+        with self.begin() as connection:
+            self._make_days(connection)
+
+    def _make_days(self, connection: Connection) -> None:
+        today = millis(self._clock.now()) // DAY_MS
+        if self._made_until < today + partitions.AHEAD - 1:
+            partitions.make_days(connection, range(today, today + partitions.AHEAD))
+            self._made_until = today + partitions.AHEAD - 1
+
+    def check(self) -> None: ...
+
+    def suspected(self) -> None: ...
+
+    def look_through(self, stop: Callable[[], bool]) -> None: ...
+
+    def shrink(self, connection: Connection) -> bool:
+        """Drop the oldest day of a store that is too large. True if one went."""
+        if self.max_size is None:
+            return False
+        size = connection.execute(text(_SIZE)).scalar_one()
+        is_over = size > retention.ROOM * self.max_size
+        return is_over and retention.drop_oldest(connection, self.rows)
+
+
+def _limit(connection: Connection, **others: str) -> None:
+    """Limit this transaction, and no other one of its session: behind a pooler that is somebody else's."""
+    limits = {**_LIMITS, **others}
+    calls = ", ".join(f"set_config('{name}', '{limit}', true)" for name, limit in limits.items())
+    connection.exec_driver_sql(f"SELECT {calls}")  # our own words

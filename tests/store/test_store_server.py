@@ -1,0 +1,462 @@
+"""What befalls a store on a server: it goes away, answers are lost, others want the store, rights are missing."""
+
+import asyncio
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import trustme
+from cast import HandClock
+from losing_proxy import LosingProxy
+from postgres import Server, free_port, postgres
+from store_cast import (
+    CHAT,
+    MESSAGE,
+    NOON,
+    SEEN,
+    asked,
+    entry,
+    failed,
+    opened,
+    record,
+    stored,
+    streamed,
+    told,
+)
+
+from monitor.clock import SystemClock
+from monitor.model import HistorySettings, OperatorRequest, RequestKind, StoreError
+from monitor.store import Store
+from monitor.store.database import InUseError, Meaning
+
+pytestmark = pytest.mark.slow
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(scope="session")
+def engine() -> str:
+    return "postgresql"
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second stands for the twenty after which a claim is taken over."""
+    from monitor.store.postgresql import claim, upkeep
+
+    monkeypatch.setattr(claim, "STALE_S", 1.5)
+    monkeypatch.setattr(upkeep.ServerUpkeep, "look_every_s", 0.3)
+
+
+async def until(store: Store, *, trouble: bool, seconds: float = 30) -> None:
+    for _ in range(round(seconds * 20)):
+        if (store.trouble is not None) is trouble:
+            return
+        await asyncio.sleep(0.05)
+    pytest.fail(f"trouble is {store.trouble!r}")
+
+
+# --- one writer -----------------------------------------------------------------------------------
+
+
+def test_of_two_that_start_at_once_on_an_empty_database_one_writes_and_one_is_refused(
+    url: str, hurried: None
+) -> None:
+    stores = [Store(url, clock=SystemClock()) for _ in range(2)]
+    errors: list[StoreError] = []
+
+    def start(store: Store) -> None:
+        try:
+            store.open()
+        except StoreError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=start, args=(store,)) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (refused,) = errors
+    assert isinstance(refused, InUseError)
+    assert "is in use by another monitor (process " in str(refused)
+    assert str(refused).endswith("stop that one first")
+    assert asked(url, "SELECT value FROM key_value WHERE name = 'schema'") == [("1",)]
+    for store in stores:
+        if store._writer._thread.is_alive():
+            asyncio.run(store.close())
+
+
+async def test_a_second_daemon_is_refused_while_the_first_one_runs_and_is_idle(
+    url: str, clock: HandClock, hurried: None
+) -> None:
+    async with opened(url, clock):
+        await asyncio.sleep(3)
+        second = Store(url, clock=clock)
+        with pytest.raises(InUseError, match="is in use by another monitor"):
+            await asyncio.to_thread(second.open)
+        holder = Store.holder(url)
+        assert holder is not None
+        assert (holder.pid, holder.host) == (os.getpid(), "")
+    assert Store.holder(url) is None
+    async with opened(url, clock):
+        pass
+
+
+DAEMON = """
+import sys, time
+from monitor.clock import SystemClock
+from monitor.store import Store
+Store(sys.argv[1], clock=SystemClock()).open()
+print("open", flush=True)
+time.sleep(60)
+"""
+
+
+async def test_a_daemon_that_was_killed_on_this_machine_is_followed_at_once(
+    url: str, clock: HandClock
+) -> None:
+    killed = subprocess.Popen([sys.executable, "-c", DAEMON, url], stdout=subprocess.PIPE)
+    assert killed.stdout is not None
+    assert killed.stdout.readline() == b"open\n"
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    began = time.monotonic()
+    async with opened(url, clock) as store:
+        assert time.monotonic() - began < 15
+        record(store, 1)
+        await store.flush()
+
+
+def claimed_elsewhere(url: str, *, ago_s: float) -> None:
+    told(
+        url,
+        f"""INSERT INTO key_value SELECT '', 'claim', json_build_object('by', 'x', 'pid', 7, 'host', 'other',
+        'place', 'other', 'batch', '', 'at', extract(epoch FROM clock_timestamp()) - {ago_s})::text
+        ON CONFLICT (vantage, name) DO UPDATE SET value = excluded.value""",
+    )
+
+
+async def test_a_claim_of_another_machine_that_is_not_renewed_is_taken_over(
+    url: str, clock: HandClock, hurried: None
+) -> None:
+    async with opened(url, clock):
+        pass
+    claimed_elsewhere(url, ago_s=0)
+    holder = Store.holder(url)
+    assert holder is not None
+    assert (holder.pid, holder.host) == (7, "other")
+    async with opened(url, clock) as store:
+        record(store, 1)
+        await store.flush()
+
+
+async def test_who_was_taken_over_writes_nothing_more_and_says_so(
+    url: str, clock: HandClock, hurried: None
+) -> None:
+    store = Store(url, clock=clock)
+    store.open()
+    record(store, 1)
+    await store.flush()
+    claimed_elsewhere(url, ago_s=0)
+    record(store, 5, start=1)
+    with pytest.raises(
+        StoreError, match=r"another monitor \(process 7 on other\) has taken it over"
+    ):
+        await store.flush()
+    with pytest.raises(StoreError, match="this one writes nothing more"):
+        await store.prune(clock.now(), HistorySettings())
+    await store.close()
+    assert asked(url, "SELECT count(*) FROM runs") == [(1,)]
+    assert asked(url, "SELECT value::json ->> 'by' FROM key_value WHERE name = 'claim'") == [("x",)]
+
+
+# --- the server goes away -------------------------------------------------------------------------
+
+
+async def test_while_the_server_is_away_results_wait_messages_go_and_all_is_written_later(
+    clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with postgres() as server:
+        url = server.fresh()
+        async with opened(url, clock) as store:
+            record(store, 3)
+            await store.flush()
+            await store.snapshot(clock.now())
+            server.stop()
+            record(store, 4, start=3)
+            with pytest.raises(StoreError, match="the store cannot be written: the server is away"):
+                await store.flush()
+            assert store.trouble is not None
+            assert store.trouble.endswith(f"postgresql://monitor@127.0.0.1:{server.port}/store0")
+            store.keep(outgoing=(MESSAGE,))
+            assert [message.text for message in await store.due(clock.now())] == ["hello"]
+            snapshot = await store.snapshot(clock.now())
+            assert snapshot.checks[CHAT].last_24h.counted == 7
+            with pytest.raises(StoreError, match="the store cannot be read: the server is away"):
+                Store.read_only(url)
+            server.start()
+            await until(store, trouble=False)
+            await store.flush()
+            assert await stored(store) == 7
+
+
+@pytest.mark.proof
+async def test_twenty_deaths_of_the_server_under_load_lose_and_double_nothing() -> None:
+    clock = HandClock(NOON)
+    with postgres() as server:
+        url = server.fresh()
+        async with opened(url, clock) as store:
+            count = 0
+            for _ in range(20):
+                for _ in range(10):
+                    record(store, 200, start=count)
+                    count += 200
+                    await asyncio.sleep(0.1)
+                server.stop()
+                record(store, 100, start=count)
+                count += 100
+                await asyncio.sleep(0.5)
+                server.start()
+                await until(store, trouble=False, seconds=60)
+            await store.flush()
+            ats = {result.at for result in await store.results(CHAT, since=NOON)}
+            assert ats == {NOON + timedelta(seconds=step) for step in range(count)}
+            assert asked(url, "SELECT count(*) FROM runs") == [(count,)]
+            assert store.dropped == 0
+
+
+async def test_a_batch_whose_commit_nobody_answered_is_stored_once(clock: HandClock) -> None:
+    with postgres() as server, LosingProxy(server.port) as proxy:
+        url = server.fresh()
+        way = url.replace(str(server.port), str(proxy.port))
+        async with opened(way, clock) as store:
+            store.reserve("a", NOON.date(), entry(streamed()).spent)
+            await store.flush()
+            unanswered = 0
+            for step in range(4):
+                proxy.lose(1)
+                record(store, 20, start=20 * step)
+                try:
+                    await store.flush()
+                except StoreError:
+                    unanswered += 1  # else it was a commit that held no results
+                record(store, 5, start=100 + 5 * step)
+                await until(store, trouble=False)
+                await store.flush()
+            assert proxy.lost == 4
+            assert unanswered
+        wanted = {NOON + timedelta(seconds=step) for step in (*range(80), *range(100, 120))}
+        with closing(Store.read_only(url)) as reader:
+            assert [result.at for result in reader.each_result()] == sorted(wanted)
+
+
+# --- rights, ways, limits -------------------------------------------------------------------------
+
+
+async def test_behind_pgbouncer_in_transaction_mode_all_goes_as_usual(
+    server: Server, url: str, clock: HandClock, tmp_path: Path
+) -> None:
+    program = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin")
+    if program is None:
+        pytest.skip("Debian's pgbouncer is not installed here")
+    folder, port = server.folder / f"pgbouncer-{os.getpid()}", free_port()
+    folder.mkdir()
+    (folder / "users").write_text('"monitor" ""\n')
+    (folder / "pgbouncer.ini").write_text(
+        f"[databases]\n* = host=127.0.0.1 port={server.port}\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
+        f"auth_type = trust\nauth_file = {folder}/users\npool_mode = transaction\n"
+        "default_pool_size = 3\nignore_startup_parameters = extra_float_digits\n"
+    )
+    if server.user:
+        for path in (folder, *folder.iterdir()):
+            shutil.chown(path, server.user)
+    pooler = subprocess.Popen([program, "-q", str(folder / "pgbouncer.ini")], user=server.user)
+    try:
+        await asyncio.sleep(1)
+        pooled = url.replace(str(server.port), str(port))
+        async with opened(pooled, clock) as store:
+            for step in range(20):
+                record(store, 50, start=50 * step)
+                await store.flush()
+                with closing(Store.read_only(pooled)) as reader:
+                    assert sum(1 for _ in reader.each_result()) == 50 * (step + 1)
+            assert (await store.snapshot(clock.now())).checks[CHAT].last_24h.counted == 1000
+            assert store.trouble is None
+    finally:
+        pooler.terminate()
+        pooler.wait()
+
+
+async def test_a_role_that_may_not_create_tables_is_told_what_to_do(
+    server: Server, url: str, clock: HandClock
+) -> None:
+    database = url.rsplit("/", 1)[1]
+    server.say(f"CREATE ROLE poor_{database} LOGIN")
+    poor = server.url(database, user=f"poor_{database}")
+    with pytest.raises(
+        StoreError, match="our role may not do that; make it the owner of the database"
+    ):
+        Store(poor, clock=clock).open()
+    with pytest.raises(StoreError, match="there is no history yet in postgresql://poor_"):
+        Store.read_only(poor)
+    server.say(f'ALTER DATABASE "{database}" OWNER TO poor_{database}')
+    async with opened(poor, clock) as store:
+        record(store, 1)
+        await store.flush()
+
+
+def test_what_may_not_be_read_is_a_sentence_and_nobody_waits_for_it(
+    server: Server, clock: HandClock
+) -> None:
+    gone = server.url("nowhere")
+    for asking in (Store(gone, clock=clock).open, lambda: Store.read_only(gone)):
+        with pytest.raises(StoreError, match="there is no such database; create it"):
+            asking()
+
+
+async def test_a_password_is_in_no_message_and_no_log(
+    server: Server, clock: HandClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    url = f"postgresql://monitor:hidden%20words@127.0.0.1:{server.port}/nowhere"
+    with pytest.raises(StoreError) as refused:
+        Store(url, clock=clock).open()
+    with pytest.raises(StoreError) as unread:
+        Store.read_only(url)
+    for text in (str(refused.value), str(unread.value), caplog.text):
+        assert "hidden" not in text
+        assert "monitor@127.0.0.1" in text
+
+
+async def test_verify_full_wants_a_certificate_of_the_named_host_from_a_known_authority(
+    clock: HandClock, tmp_path: Path
+) -> None:
+    authority, other = trustme.CA(), trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    other.cert_pem.write_to_path(str(tmp_path / "other.pem"))
+    with postgres() as server:
+        certificate = authority.issue_cert("localhost")
+        key, chain = server.folder / "key.pem", server.folder / "chain.pem"
+        certificate.private_key_pem.write_to_path(str(key))
+        chain.write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
+        key.chmod(0o600)
+        if server.user:
+            shutil.chown(key, server.user)
+            shutil.chown(chain, server.user)
+        server.stop()
+        server.options = f"-c ssl=on -c ssl_cert_file={chain} -c ssl_key_file={key}"
+        server.start()
+        base = server.fresh().replace("127.0.0.1", "localhost")
+        good = f"{base}?sslmode=verify-full&sslrootcert={tmp_path}/ca.pem"
+        async with opened(good, clock) as store:
+            record(store, 1)
+            await store.flush()
+        for wrong in (
+            good.replace("localhost", "127.0.0.1"),
+            good.replace("ca.pem", "other.pem"),
+        ):
+            with pytest.raises(
+                StoreError, match="the connection is not encrypted as `sslmode` wants"
+            ):
+                Store(wrong, clock=clock).open()
+
+
+async def test_days_of_runs_are_partitions_and_retention_drops_them(
+    url: str, clock: HandClock
+) -> None:
+    kept = HistorySettings(raw=2 * DAY, evidence=DAY, hours=None, days=None)
+    async with opened(url, clock) as store:
+        for _ in range(6):
+            store.record(entry(failed(clock.now()), evidence=SEEN))
+            clock.tick(86_400)
+            store._upkeep.look()  # type: ignore[attr-defined]  # as each five seconds
+            for _ in range(2):
+                store.heartbeat(clock.now())
+                await store.flush()
+        await store.prune(clock.now(), kept)
+        assert await stored(store) == 2
+    names = asked(
+        url,
+        "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent IN ('runs'::regclass, 'evidence'::regclass) ORDER BY 1",
+    )
+    days = [f"202611{day}" for day in range(28, 31)] + ["20261201", "20261202"]
+    assert [name for (name,) in names if name.startswith("runs")] == [
+        *(f"runs_{day}" for day in days),
+        "runs_rest",
+    ]
+    assert asked(url, "SELECT count(*) FROM runs_rest") == [(0,)]
+
+
+async def test_a_store_that_is_too_large_drops_its_oldest_days(url: str, clock: HandClock) -> None:
+    async with opened(url, clock) as store:
+        for _ in range(4):
+            for step in range(2000):
+                store.record(entry(streamed(clock.now() + step * timedelta(seconds=1))))
+            await store.flush()
+            clock.tick(86_400)
+            store._upkeep.look()  # type: ignore[attr-defined]
+            for _ in range(3):
+                store.heartbeat(clock.now())
+                await store.flush()
+        before = asked(url, "SELECT count(*) FROM runs")[0][0]
+        kept = HistorySettings(raw=None, max_size=1_500_000)
+        await store.prune(clock.now(), kept)
+    after = asked(url, "SELECT count(*) FROM runs")[0][0]
+    assert before == 8000
+    assert 0 < after < 8000
+    assert after % 2000 == 0
+
+
+async def test_a_request_of_another_process_is_taken_up(url: str, clock: HandClock) -> None:
+    request = OperatorRequest(at=NOON, what=RequestKind.SILENCE, target=CHAT, until=NOON + DAY)
+    with pytest.raises(StoreError, match="there is no history yet in"):
+        Store.request(url, request)
+    async with opened(url, clock) as store:
+        Store.request(url, request)
+        (one,) = await store.requests()
+        assert (one.what, one.target) == (request.what, CHAT)
+
+
+# --- what errors mean -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "meaning", "words"),
+    [
+        ("08006", Meaning.TROUBLE, "the server is away"),
+        ("57P01", Meaning.TROUBLE, "the server is away"),
+        ("25006", Meaning.TROUBLE, "the server only reads"),
+        ("53100", Meaning.FULL, "the server's disk is full"),
+        ("53300", Meaning.TROUBLE, "max_connections"),
+        ("28P01", Meaning.TROUBLE, "does not let us in"),
+        ("42501", Meaning.TROUBLE, "our role may not do that"),
+        ("42P01", Meaning.TROUBLE, "a table of ours is gone"),
+        ("40001", Meaning.TROUBLE, "another session was in the way"),
+        ("55P03", Meaning.TROUBLE, "another session holds a lock"),
+        ("25P03", Meaning.TROUBLE, "took too long"),
+        ("XX001", Meaning.DAMAGE, "restore a backup"),
+        ("23505", Meaning.OURS, ""),
+        ("22003", Meaning.OURS, ""),
+        ("42601", Meaning.OURS, ""),
+    ],
+)
+def test_an_error_means_what_its_sqlstate_says(state: str, meaning: Meaning, words: str) -> None:
+    import psycopg
+    from sqlalchemy.exc import DBAPIError
+
+    from monitor.store.postgresql import server_errors
+
+    original = psycopg.errors.lookup(state)("said")
+    error = DBAPIError("SELECT", {}, original)
+    assert server_errors.meaning(error) is meaning
+    assert words in server_errors.remedy(error)
+    assert "said" in server_errors.remedy(error)
