@@ -391,14 +391,19 @@ def triage_network(
     """Judge the paths to the service: what fails on the way there while others work, here or elsewhere.
 
     It never shows good news beside a number of failures: those that are not on the way are no sign
-    against the network, and are counted in the rows. `all_measured`: nothing that failed is out of sight now.
+    against the network, and are counted in the rows. A path is measured by any call that gets through.
+    `all_measured`: nothing that failed is out of sight now.
     """
     say, comma = language.gettext, language.pgettext("between items of a list", ", ")
     states = [endpoint.state for endpoint in endpoints]
     ill = [endpoint for endpoint in endpoints if endpoint.state in _ILL]
     astray = [endpoint for endpoint in ill if endpoint.astray]
     some_answer = answers_elsewhere or any(endpoint.is_reached for endpoint in endpoints)
-    unknown, paused = states.count(State.UNKNOWN), states.count(State.MAINTENANCE)
+    paused = states.count(State.MAINTENANCE)
+    unknown = sum(
+        endpoint.state is State.UNKNOWN and (endpoint.astray or not endpoint.is_reached)
+        for endpoint in endpoints
+    )
     notes = [say("%(n)s not measured", n=unknown)] * bool(unknown)
     notes += [say("%(n)s in maintenance", n=paused)] * bool(paused)
     if unknown == len(states):

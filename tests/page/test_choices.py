@@ -32,7 +32,7 @@ def test_without_hosts_no_base_url_is_in_any_file() -> None:
             assert host not in content, name
     assert pages["best.txt"] == b"\n"
     page = pages["index.html"].decode()
-    fastest = page.split("Fastest right now")[1].split("</section>")[0]
+    fastest = page.split("Use right now")[1].split("</section>")[0]
     assert "Premium reverse proxy" in fastest
     assert 'id="test"' not in page
     assert "connect-src 'self';" in page

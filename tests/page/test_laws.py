@@ -284,10 +284,11 @@ def good_news_of_the_network_stands_beside_no_failure(seen: Seen) -> Iterator[st
     if network.state is State.OPERATIONAL:
         if re.search(r"down|blocked|degraded|fail for|fails for", f"{network.what} {network.note}"):
             yield f"{network.what}: {network.note}"
-        if network.what == "All paths work" and (
-            seen.rows[State.UNKNOWN] or any(endpoint.astray for endpoint in seen.page.endpoints)
+        probed = [view for view in seen.page.endpoints if view.state is not State.MAINTENANCE]
+        if network.what == "All paths work" and any(
+            view.astray or not view.is_reached for view in probed
         ):
-            yield "all paths, with some unknown or failing on the way"
+            yield "all paths, with one that nothing gets through or that fails on the way"
 
 
 @law
@@ -487,7 +488,7 @@ def test_calls_that_get_through_show_that_ways_work_also_where_the_main_call_is_
 ):
     page = seen(((BUDGET, REFUSED), (BUDGET, GOOD), (BUDGET, GOOD))).page
     assert page.text.startswith("No base URL is known to answer requests for chat.")
-    assert (page.network.what, page.network.note) == ("1\u00a0down", "2 not measured")
+    assert (page.network.what, page.network.note) == ("1\u00a0down", "3 base URLs")
 
 
 def test_a_base_url_that_cuts_its_answers_is_named_only_where_no_other_answers_and_as_such() -> (
