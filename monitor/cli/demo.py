@@ -23,6 +23,8 @@ from monitor.agent.signature import load_or_make, new_key
 from monitor.cli.console import SafeConsole
 from monitor.cli.options import option
 from monitor.clock import SystemClock
+from monitor.config.addresses import is_listen_address
+from monitor.config.load import LISTEN_VARIABLE
 from monitor.daemon.agent_daemon import Agent
 from monitor.daemon.app import Daemon
 from monitor.daemon.components import voting_of
@@ -38,6 +40,7 @@ PUBLISH_EVERY = timedelta(seconds=3)
 LOG_FILE = "monitor.log"
 PORTS = range(8080, 8100)
 PAST_SEED = 1
+_HOSTS = {"127.0.0.1", "0.0.0.0"}  # noqa: S104  # an image's address; its agents come by loopback
 
 
 def port_number(text: str | int) -> int:
@@ -54,16 +57,17 @@ def command(
             parser=port_number,
             metavar="PORT",
             help="Where the page is served on 127.0.0.1; 0 takes any that is free. "
-            "Without it the first free one from 8080 on.",
+            "Without it the first free one from 8080 on. $MONITOR_LISTEN names another address.",
         ),
     ] = None,
     seconds: Annotated[float | None, option("SECONDS", "Stop after this many seconds.")] = None,
 ) -> None:
     """Run the whole product against a bundled simulated service: no network, no key."""
-    port = _free_port(PORTS if port is None else [port])
+    host, own_port = _listen(os.environ.get(LISTEN_VARIABLE, ""))
+    port = _free_port(host, own_port if port is None else [port])
     console = SafeConsole()
     with tempfile.TemporaryDirectory(prefix="monitor-demo-") as name, _no_proxy_for_loopback():
-        _run(Path(name), console, port=port, seconds=seconds)
+        _run(Path(name), console, host=host, port=port, seconds=seconds)
     console.print(
         f"The demo has ended. Its folder {name} is removed, and it wrote nothing elsewhere.",
         highlight=False,
@@ -71,28 +75,42 @@ def command(
     )
 
 
-def _free_port(ports: Sequence[int]) -> int:
+def _listen(given: str) -> tuple[str, Sequence[int]]:
+    """Return the address to listen on and the ports to try: those that an image names, else this machine's own."""
+    if not given:
+        return "127.0.0.1", PORTS
+    host, _, port = given.rpartition(":")
+    if host not in _HOSTS or not is_listen_address(given):
+        raise MonitorError(
+            f'{LISTEN_VARIABLE} is "{given[:60]}", and the demo takes "127.0.0.1:PORT" or "0.0.0.0:PORT"'
+        )
+    return host, [int(port)]
+
+
+def _free_port(host: str, ports: Sequence[int]) -> int:
     """Return the first of these that nobody listens on; for 0 any. Raises MonitorError with a remedy."""
     for port in ports:
         with socket.socket() as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                sock.bind(("127.0.0.1", port))
+                sock.bind((host, port))
             except OSError as error:
                 why = error.strerror
             else:
                 free: int = sock.getsockname()[1]
                 return free
     raise MonitorError(
-        f"cannot listen on 127.0.0.1:{ports[0]} ({why});"
+        f"cannot listen on {host}:{ports[0]} ({why});"
         " choose another port with `monitor demo --port`, where 0 takes any that is free"
     )
 
 
-def _run(folder: Path, console: SafeConsole, *, port: int, seconds: float | None) -> None:
+def _run(
+    folder: Path, console: SafeConsole, *, host: str, port: int, seconds: float | None
+) -> None:
     keys = {place.id: new_key() for place in PLACES if place is not HUB}
     public = {place: key.public for place, key in keys.items()}
-    with Simulation(folder, clock=SystemClock(), port=port, keys=public) as simulation:
+    with Simulation(folder, clock=SystemClock(), host=host, port=port, keys=public) as simulation:
         loaded = config.load(simulation.config_path, simulation.env_at(HUB.id))
         hub, hub_key = f"http://127.0.0.1:{port}", load_or_make(loaded.state / KEY_FILE).public
         stop = asyncio.Event()

@@ -448,7 +448,7 @@ def _maintenance(
     _must_be_there(tables, place, "endpoints", table.endpoints, paths)
     return Maintenance(
         id=name,
-        title=table.title,
+        title=table.title or name,
         services=frozenset(table.services),
         endpoints=frozenset(table.endpoints),
         once=_once(tables, place, table),

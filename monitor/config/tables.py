@@ -296,7 +296,7 @@ EndpointTable = table_of(
 class MaintenanceTable(Table):
     """Either `from` and `until`, or `every` and `for`."""
 
-    title: Title = Key("Maintenance", description="shown to people")
+    title: Title | None = Key(None, description="shown to people; without one the id")
     services: tuple[str, ...] = Key((), description="ids of services")
     endpoints: tuple[str, ...] = Key((), description='base URLs, as "service/endpoint"')
     begins: Moment | None = Key(None, alias="from", description="a date and time")

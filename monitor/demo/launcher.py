@@ -146,13 +146,14 @@ class Simulation:
         *,
         clock: Clock,
         port: int,
+        host: str = "127.0.0.1",
         is_calm: bool = False,
         seed: int = 1,
         keys: Mapping[str, str] | None = None,
     ) -> None:
         """`keys` are the public keys of the agents that may push, by place."""
         self.folder = folder
-        self.port = port
+        self.host, self.port = host, port
         self.config_path = folder / "monitor.toml"
         self.ca_file = folder / CA_FILE
         self._clock = clock
@@ -246,7 +247,7 @@ class Simulation:
     def _write_config(self) -> None:
         text = config_text(
             channel=self.addresses.channel,
-            listen=f"127.0.0.1:{self.port}",
+            listen=f"{self.host}:{self.port}",
             page_url=self.page_url,
             resolver=self.addresses.resolver,
             keys=self._keys,

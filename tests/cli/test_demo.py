@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from listening import free_port
 
-from monitor.cli.demo import _free_port, _raise_if_ended_early
+from monitor.cli.demo import PORTS, _free_port, _listen, _raise_if_ended_early
 from monitor.model import MonitorError
 
 FAREWELL = re.compile(
@@ -37,11 +37,11 @@ def start(folder: Path, port: int, *more: str) -> subprocess.Popen[str]:
     )
 
 
-def wait_for_page(port: int, text: bytes) -> bytes:
+def wait_for_page(port: int, text: bytes, host: str = "127.0.0.1") -> bytes:
     end = time.monotonic() + 60
     while time.monotonic() < end:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
+            with urllib.request.urlopen(f"http://{host}:{port}/") as answer:
                 page = answer.read()
         except OSError:
             page = b""
@@ -129,7 +129,27 @@ def test_the_demo_takes_the_next_free_port_by_itself() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         free = free_port()
-        assert _free_port([port, free]) == free
+        assert _free_port("127.0.0.1", [port, free]) == free
+
+
+def test_an_image_says_where_the_demo_is_served() -> None:
+    assert _listen("") == ("127.0.0.1", PORTS)
+    assert _listen("0.0.0.0:8080") == ("0.0.0.0", [8080])
+    for odd in ("8080", "0.0.0.0:x", "192.0.2.1:8080", "[::]:8080"):
+        with pytest.raises(MonitorError, match=r'"127\.0\.0\.1:PORT" or "0\.0\.0\.0:PORT"'):
+            _listen(odd)
+
+
+@pytest.mark.slow
+def test_the_demo_of_an_image_is_reached_by_another_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MONITOR_LISTEN", "0.0.0.0:8080")
+    port = free_port()
+    with start(tmp_path, port, "--seconds", "20") as process:
+        wait_for_page(port, b"Demo LLM status", "127.0.0.2")
+        _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, "")
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 # Builds the image with the Dockerfile and lives with it, on Debian's own tools: `container.sh SOURCE FOLDER`.
 # The base image is bootstrapped from Debian's mirror under the name that the Dockerfile asks for. Run in
-# mount and cgroup namespaces of its own; `docker` is podman, held to what a machine without systemd allows.
+# mount and cgroup namespaces of its own; `docker` is podman, held to what a machine without systemd allows,
+# and Compose is podman-compose.
 set -euo pipefail
 source=$1 folder=$2
 mount --make-rprivate /
@@ -22,14 +23,23 @@ rm -rf "$folder/base"
 
 buildah bud --pull-never --format docker --isolation chroot --network host -v /etc/ssl/certs:/etc/ssl/certs:ro -t monitor "$source"
 
+cat > "$folder/containers.conf" <<'END'
+[containers]
+cgroups = "disabled"
+default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
+[engine]
+cgroup_manager = "cgroupfs"
+END
+export CONTAINERS_CONF=$folder/containers.conf
 docker() {
-  podman --cgroup-manager cgroupfs "$@"
+  podman "$@"
 }
-sandbox=(--network host --cgroups disabled --ulimit nofile=1024:1024 --ulimit nproc=4096:4096)
+docker run --rm --entrypoint true localhost/monitor > "$folder/bridge.log" 2>&1 \
+  || { echo "no container with a network of its own: $(tail -1 "$folder/bridge.log")"; exit 77; }
 cd "$folder"
 documented=$(sed -n 's/^docker run \(.*\) monitor$/\1/p' "$source/docs/operating.md")
-documented=$(sed 's/-p 127.0.0.1:8080:8080 //' <<< "$documented")
-eval "docker run --name life -e MONITOR_LISTEN=0.0.0.0:$PORT ${sandbox[*]} $documented monitor" 2>&1
+documented=$(sed "s/-p 127.0.0.1:8080:/-p 127.0.0.1:$PORT:/" <<< "$documented")
+eval "docker run --name life $documented localhost/monitor" 2>&1
 
 answer() { python3 -c 'import urllib.request as u; print(u.urlopen("http://127.0.0.1:'"$PORT"'/" + "'"$1"'", timeout=5).status)' 2>&1; }
 for _ in $(seq 120); do [ "$(answer healthz | tail -1)" = 200 ] && break; sleep 0.5; done
@@ -46,3 +56,18 @@ echo "exit status: $(docker inspect --format '{{.State.ExitCode}}' life)"
 docker logs life 2>&1 | tail -4
 echo "last page: $(grep -q 'Monitoring stopped at' "$(docker volume inspect --format '{{.Mountpoint}}' monitor)/page/index.html" && echo yes)"
 docker rm -f life > /dev/null
+
+docker run -d --name demo --read-only --tmpfs /tmp -p "127.0.0.1:$PORT:8080" localhost/monitor demo > /dev/null 2>&1
+for _ in $(seq 120); do [ "$(answer best.txt | tail -1)" = 200 ] && break; sleep 0.5; done
+echo "demo: $(answer best.txt | tail -1)"
+docker rm -f demo > /dev/null 2>&1
+
+cp monitor.toml "$source/monitor.toml"
+mkdir "$source/secrets" && cp secrets/* "$source/secrets/"
+cd "$source"
+sed -i "s/127.0.0.1:8080:/127.0.0.1:$PORT:/" docker-compose.yml
+podman-compose up -d --no-build > "$folder/compose.log" 2>&1 || tail -5 "$folder/compose.log"
+for _ in $(seq 120); do [ "$(answer healthz | tail -1)" = 200 ] && break; sleep 0.5; done
+echo "compose: $(answer healthz | tail -1)"
+podman-compose exec monitor monitor status 2>&1 | head -1
+podman-compose down -v > "$folder/down.log" 2>&1

@@ -1,8 +1,12 @@
-"""The Dockerfile, built and lived with: not root, nothing writable but its volume, a health check that tells."""
+"""The Dockerfile, built and lived with: not root, nothing writable but its volume, a health check that tells, a port.
+
+Its demo and docker-compose.yml are reached through that port too.
+"""
 
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,12 +14,13 @@ from listening import free_port
 from released import release
 
 HERE = Path(__file__).parent
-TOOLS = ("buildah", "podman", "debootstrap", "crun", "unshare")
+TOOLS = ("buildah", "podman", "debootstrap", "crun", "unshare", "podman-compose")
+PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
 
 @pytest.mark.proof
 def test_the_image_is_built_runs_reports_its_health_and_stops_politely(tmp_path: Path) -> None:
-    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    missing = [tool for tool in TOOLS if shutil.which(tool, path=PATH) is None]
     if missing or os.geteuid() != 0:
         pytest.skip(f"needs root and {', '.join(missing or TOOLS)}")
     release(tmp_path)
@@ -29,7 +34,7 @@ def test_the_image_is_built_runs_reports_its_health_and_stops_politely(tmp_path:
     )
     done = subprocess.run(
         ["unshare", "--mount", "--cgroup", "bash", HERE / "container.sh", source, tmp_path],
-        env={**os.environ, "PORT": str(port)},
+        env={**os.environ, "PATH": PATH, "PORT": str(port)},
         capture_output=True,
         text=True,
         timeout=1200,
@@ -47,7 +52,10 @@ def test_the_image_is_built_runs_reports_its_health_and_stops_politely(tmp_path:
         "healthy while it hangs: no",
         "exit status: 0",
         "last page: yes",
+        "demo: 200",
+        "compose: 200",
     ):
         assert f"{line}\n" in said, said
     assert "root file system: OSError: [Errno 30] Read-only file system" in said
     assert "event=drained cut_off=0" in said
+    assert "The daemon has been running for " in said.split("compose: ")[1]
