@@ -90,6 +90,26 @@ def test_a_heading_of_another_version_and_a_version_that_is_none_are_noticed(rea
     ]
 
 
+def test_make_release_runs_every_test_and_the_docs_between_the_texts_and_the_packages() -> None:
+    """As make itself says that it would; the tests and `make docs` are run by themselves elsewhere."""
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    done = run("make", "--dry-run", "release", at=ROOT)
+    assert done.returncode == 0, done.stderr
+    steps = (
+        "release.py texts",
+        "ruff check",
+        "mypy",
+        "lint-imports",
+        "-m 'not proof and not slow and not browser'",
+        "-m '(slow or browser) and not proof'",
+        "mkdocs build --strict",
+        "release.py packages",
+    )
+    assert [*steps] == sorted(steps, key=done.stdout.index)
+    assert not re.search(r"git (tag|push)|twine upload|docker", done.stdout)
+
+
 def test_debians_changelog_is_of_this_version() -> None:
     assert (ROOT / "debian" / "changelog").read_text().startswith(f"monitor ({__version__}) ")
 
