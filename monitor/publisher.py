@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from math import ceil
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from monitor.clock import Clock
 from monitor.logs import RepeatFilter
@@ -40,6 +41,7 @@ from monitor.page import (
     view,
 )
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
@@ -73,6 +75,8 @@ CALM_BEATS = 3
 """While nothing that is believed changes, so many beats pass from one page to the next."""
 MOST_SHARE = 0.1
 """Of the time, unless that would be less often than while all is calm."""
+LONG_S, PIECE_S = 0.5, 0.02
+"""Rendering that lasts longer than the first rests after each of the second."""
 OnBest = Callable[[Mapping[str, PickView | None]], Awaitable[None]]
 """Called with what a page recommends, by service; None where it recommends nothing."""
 
@@ -102,6 +106,7 @@ class Publisher:
     ) -> None:
         """`balances` are for a page that its operator alone reads."""
         self.on_best: OnBest = no_listener
+        self._is_ending: Callable[[], bool] = lambda: False
         self._source = source
         self._upload = upload
         self._habits = habits
@@ -154,6 +159,7 @@ class Publisher:
         stays the same, every base URL is known, and the last page was written. A page that takes
         long is made as seldom, so that it takes no more than `MOST_SHARE` of the time.
         """
+        self._is_ending = stop.is_set
         beats, rest, seen = CALM_BEATS, 1, changes()
         while not stop.is_set():
             is_news = not self._is_calm or changes() != seen
@@ -234,10 +240,10 @@ class Publisher:
         picks = _previous_picks(site) if self._picks is None else self._picks
         page, self._picks = view(site, snapshot, picks, self._cache)
         try:
-            files = self._renderer.files(page)
-            if site.settings.reports:
-                files = {**self._months.files(), **files}
-            changed = self._folder.publish(files)
+            reports = self._months.files() if site.settings.reports else {}
+            changed = self._folder.publish(
+                at_ease(self._renderer.each_file(page, reports), self._clock.monotonic, self._rest)
+            )
         except BaseException:  # nobody knows what was written
             self._cache.forget_files()
             self._months.forget()
@@ -251,6 +257,24 @@ class Publisher:
             service.id: service.picks[0] if service.picks else None for service in page.for_users
         }
         return changed, best
+
+    def _rest(self, seconds: float) -> None:
+        if not self._is_ending():
+            time.sleep(seconds)
+
+
+def at_ease(
+    files: Iterable[T], monotonic: Callable[[], float], rest: Callable[[float], None]
+) -> Iterator[T]:
+    """Give each file. Where they take long, rest as long as is worked, so that probes are on time."""
+    first = began = monotonic()
+    for file in files:
+        yield file
+        now = monotonic()
+        if now - began > PIECE_S:
+            if now - first > LONG_S:
+                rest(now - began)
+            began = monotonic()
 
 
 def _previous_picks(site: Site) -> Mapping[str, Pick]:

@@ -17,7 +17,7 @@ from virtual_time import VirtualClock, VirtualLoop
 from monitor.model import Check, Evidence, PageSettings, Snapshot, StoreError
 from monitor.page.render_cache import EVERY, SHARE
 from monitor.probes import ProbeSettings
-from monitor.publisher import Publisher
+from monitor.publisher import LONG_S, PIECE_S, Publisher, at_ease
 
 
 class Shelf:
@@ -287,3 +287,13 @@ async def test_a_folder_that_cannot_be_written_is_used_as_soon_as_it_can(tmp_pat
     folder.unlink()
     await loop.publish()
     assert (folder / "index.html").is_file()
+
+
+def test_a_page_that_takes_long_leaves_half_of_the_time_to_the_probes() -> None:
+    clock, rests = HandClock(NOW), list[float]()
+    began = clock.monotonic()
+    for _ in at_ease(range(200), clock.monotonic, rests.append):
+        clock.tick(PIECE_S / 4)
+    worked = clock.monotonic() - began
+    assert sum(rests) == pytest.approx(worked - LONG_S, abs=3 * PIECE_S)
+    assert [*at_ease(range(9), clock.monotonic, rests.append)] == [*range(9)]

@@ -5,7 +5,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +19,8 @@ _HASHED = re.compile(r"\.[0-9a-f]{8,}\.\w+$")
 
 
 def publish(folder: Path, files: Mapping[str, bytes]) -> int:
-    """Write the files once, and return how many changed."""
-    return Folder(folder).publish(files)
+    """Write the files once, in an order in which they may be read, and return how many changed."""
+    return Folder(folder).publish((name, files[name]) for name in sorted(files, key=_order))
 
 
 class Folder:
@@ -34,18 +34,17 @@ class Folder:
         """Files that were given as `UNCHANGED` the last time and are not there as they were written."""
         self._names: Manifest | None = None
 
-    def publish(self, files: Mapping[str, bytes]) -> int:
-        """Write what changed, then remove what is no longer there, and return how many changed.
-
-        A page is written after all that it points at, the home page last of all.
-        """
+    def publish(self, files: Iterable[tuple[str, bytes]]) -> int:
+        """Write what changed, each file as it comes, then remove what is no longer there, and return how many changed."""
         open_folder(self.path)
         self.lost = set()
-        before = self._names or _names(self.path)
-        ours = [name for name in files if not _is_the_operators(self.path, name, before)]
-        changed = sum(self._write(name, files[name]) for name in sorted(ours, key=_order))
-        self._written = {name: each for name, each in self._written.items() if name in files}
-        now, gone = before.updated(set(ours))
+        before, ours, changed = self._names or _names(self.path), set[str](), 0
+        for name, content in files:
+            if not _is_the_operators(self.path, name, before):
+                changed += self._write(name, content)
+                ours.add(name)
+        self._written = {name: each for name, each in self._written.items() if name in ours}
+        now, gone = before.updated(ours)
         for name in gone:
             _remove(self.path, name)
         if now != before:

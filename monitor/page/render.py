@@ -5,12 +5,13 @@ Autoescape is on for every template; values go into quoted attributes or text, n
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from functools import cache as cached
 from functools import partial
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
@@ -26,6 +27,8 @@ from monitor.page.render_cache import RenderCache
 from monitor.page.report_views import ReportView
 from monitor.page.states import State
 from monitor.page.view_models import PageView, ServiceView
+
+_NO_FILES: Mapping[str, bytes] = MappingProxyType({})
 
 
 class Renderer:
@@ -44,23 +47,46 @@ class Renderer:
         self._cache = cache or RenderCache()
 
     def files(self, page: PageView) -> Mapping[str, bytes]:
-        """Return path below the page's folder -> content, in the order of publishing: home pages last."""
+        """Return all of `each_file`."""
+        return dict(self.each_file(page))
+
+    def each_file(
+        self, page: PageView, reports: Mapping[str, bytes] = _NO_FILES
+    ) -> Iterator[tuple[str, bytes]]:
+        """Yield path below the page's folder and content, each made when it is asked for: a crowd has hundreds of megabytes.
+
+        They come in the order of publishing: a page after all that it points at, the home page last. `reports` are
+        pages too.
+        """
         assets, files = self._assets(page)
-        files |= machine_files.files(page, self._cache)
+        yield from files.items()
+        yield from machine_files.files(page, self._cache)
         state = State.UNKNOWN if page.stopped_at else page.state
-        files |= self._icons("favicon", state) | self._icons("favicon-unknown", State.UNKNOWN)
-        files["apple-touch-icon.png"] = self._png(f"{state.value}-180.png")
-        all_pages = (page, *page.others)
-        for view in (*page.others, page):
-            env = self._environment(view.language)
-            pages = HtmlFiles(_Templates(env), view, assets, all_pages, self._cache)
-            files |= pages.below()
-            files |= pages.home()
+        yield from self._icons("favicon", state).items()
+        yield from self._icons("favicon-unknown", State.UNKNOWN).items()
+        yield "apple-touch-icon.png", self._png(f"{state.value}-180.png")
         if page.url:
-            files |= {f"card-{state.value}.png": self._card(state) for state in State}
-        if page.shows_reports:
-            files |= dict([self.report_style])
-        return _search_engine_files(page, files) | files
+            for each in State:
+                yield f"card-{each.value}.png", self._card(each)
+            yield "robots.txt", robots(page.url)
+        yield from reports.items()
+        names, last = [], ("", b"")
+        for name, content in self._pages(page, assets):
+            if last[0]:
+                yield last
+            names.append(name)
+            last = name, content
+        if page.url:
+            yield "sitemap.xml", _sitemap(page, page.url, names)
+        yield last
+
+    def _pages(self, page: PageView, assets: Assets) -> Iterator[tuple[str, bytes]]:
+        """Yield the pages of each language, those of the first one last, and its home page last of all."""
+        for view in (*page.others, page):
+            templates = _Templates(self._environment(view.language))
+            pages = HtmlFiles(templates, view, assets, (page, *page.others), self._cache)
+            yield from pages.below()
+            yield from pages.home()
 
     def report(self, view: ReportView, language: Language, root: str) -> bytes:
         """Render the report of a month; `root` leads to the folder of all languages."""
@@ -84,6 +110,7 @@ class Renderer:
         files = {
             **dict((style, script, widget_style)),
             **(dict([find]) if page.crowded else {}),
+            **(dict([self.report_style]) if page.shows_reports else {}),
             **dict(each for each in (own, logo) if each),
         }
         names = (asset and asset[0] for asset in (own, logo))
@@ -199,13 +226,10 @@ def _cached_gettext(gettext: Callable[[str], str]) -> Callable[..., Markup]:
     return say
 
 
-def _search_engine_files(page: PageView, files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return what search engines read, where the page has an address."""
-    if page.url is None:
-        return {}
+def _sitemap(page: PageView, url: str, names: Iterable[str]) -> bytes:
+    """Return the list of pages that search engines read."""
     widgets = {f"{each.path}{WIDGET}index.html" for each in (page, *page.others)}
-    found = [name for name in files if name not in widgets]
-    return {"robots.txt": robots(page.url), "sitemap.xml": sitemap(page.url, found)}
+    return sitemap(url, [name for name in names if name not in widgets])
 
 
 def _own(path: Path | None, name: str) -> tuple[str, bytes] | None:

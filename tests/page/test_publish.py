@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from worlds import SITES, WORLDS
 
-from monitor.page import Folder, publish
+from monitor.page import Folder, Renderer, publish, view
 
 
 def test_a_reader_sees_whole_files_only(tmp_path: Path) -> None:
@@ -166,7 +167,7 @@ def test_a_reader_of_the_page_before_still_finds_its_assets(tmp_path: Path) -> N
     first, second, third = (f"style.{digit * 10}.css" for digit in "123")
     folder = Folder(tmp_path)
     for style in (first, first, second, second, second):
-        folder.publish({style: style.encode(), "index.html": style.encode()})
+        folder.publish({style: style.encode(), "index.html": style.encode()}.items())
     assert {path.name for path in tmp_path.glob("*.css")} == {first, second}
     publish(tmp_path, {third: b"3", "index.html": b"3"})
     assert {path.name for path in tmp_path.glob("*.css")} == {second, third}
@@ -178,10 +179,31 @@ def test_a_reader_of_the_page_before_still_finds_its_assets(tmp_path: Path) -> N
 
 def test_what_somebody_else_changed_or_took_away_is_put_back(tmp_path: Path) -> None:
     folder, files = Folder(tmp_path), {"badge.svg": b"good", "index.html": b"1"}
-    assert [folder.publish(files), folder.publish(files)] == [2, 0]
+    assert [folder.publish(files.items()), folder.publish(files.items())] == [2, 0]
     (tmp_path / "badge.svg").write_bytes(b"no data")
     os.utime(tmp_path / "badge.svg", ns=(1, 1))
-    assert folder.publish(files) == 1
+    assert folder.publish(files.items()) == 1
     (tmp_path / "badge.svg").unlink()
-    assert folder.publish(files) == 1
+    assert folder.publish(files.items()) == 1
     assert (tmp_path / "badge.svg").read_bytes() == b"good"
+
+
+def test_a_file_is_written_before_the_next_one_is_made(tmp_path: Path) -> None:
+    """All files of a crowd at once would be hundreds of megabytes."""
+
+    def files() -> Iterator[tuple[str, bytes]]:
+        yield "status.json", b"1"
+        assert (tmp_path / "status.json").read_bytes() == b"1"
+        yield "index.html", b"2"
+
+    assert Folder(tmp_path).publish(files()) == 2
+
+
+@pytest.mark.parametrize("world", ["mock", "places"])
+def test_what_a_page_points_at_comes_before_it_and_the_home_page_last(world: str) -> None:
+    names = [name for name, _ in Renderer().each_file(view(SITES[world], WORLDS[world](), {})[0])]
+    first_page = next(place for place, name in enumerate(names) if name.endswith(".html"))
+    for name in names[first_page:-1]:
+        assert name.endswith(".html") or name == "sitemap.xml"
+    assert names[-1] == "index.html"
+    assert len({*names}) == len(names)
