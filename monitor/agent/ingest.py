@@ -194,7 +194,9 @@ class AgentApi:
         self._doubted = doubted
         self._store, self._key, self._clock = store, key, clock
         self._on_heard = on_heard
-        self._lines: dict[str, _Line] = {}
+        self._lines: dict[tuple[str, bool], _Line] = {}
+        """By vantage, and whether a request is signed later than all before: nobody can have recorded such a one."""
+        self._newest_ms: dict[str, int] = {}
         self._reading = 0
         self.counts = IngestCounts()
         self.change(settings)
@@ -218,7 +220,7 @@ class AgentApi:
         signature = request.headers.get("Monitor-Signature", "")
         if vantage is None or not is_signed(vantage.key, signature, head.message):
             return _refusal(401, "not signed by an agent of this hub")
-        line = self._lines.setdefault(vantage.id, _Line())
+        line = self._line(vantage, head)
         if not line.admits(self._clock.monotonic()):
             return _refusal(429, "too many requests", {"Retry-After": "1"})
         if path == CONFIG:
@@ -235,6 +237,13 @@ class AgentApi:
         finally:
             self._reading -= 1
             line.is_busy = False
+
+    def _line(self, vantage: Vantage, head: SignedHead) -> _Line:
+        """Return what limits a request. What may be recorded has limits of its own, and locks no agent out."""
+        sent_ms = int(head.time) if _NUMBER.fullmatch(head.time) else 0
+        newest_ms = self._newest_ms.get(vantage.id, 0)
+        self._newest_ms[vantage.id] = max(newest_ms, sent_ms)
+        return self._lines.setdefault((vantage.id, sent_ms > newest_ms), _Line())
 
     def _config(
         self, request: web.BaseRequest, vantage: Vantage, signature: str

@@ -74,7 +74,7 @@ class AgentHub:
     api: AgentApi
     heard: list[Heard] = field(default_factory=list)
     session: aiohttp.ClientSession = field(init=False)
-    recorded: tuple[Mapping[str, str], bytes] = field(init=False)
+    recorded: tuple[Mapping[str, str], bytes] = field(init=False, repr=False)
     """The last push, as it was sent."""
     through: str = ""
     """The address of what stands before the hub, if something does."""

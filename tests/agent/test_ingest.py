@@ -480,7 +480,9 @@ async def test_a_body_that_drips_ends_and_keeps_nobody_else_waiting(
     reader, writer = await asyncio.open_connection("127.0.0.1", hub.web.port)
     lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     writer.write(f"POST /{RESULTS} HTTP/1.1\r\n{lines}\r\n".encode() + body[:1])
-    await until(lambda: hub.api._lines["cn"].is_busy if "cn" in hub.api._lines else False)
+    await until(
+        lambda: hub.api._lines["cn", True].is_busy if ("cn", True) in hub.api._lines else False
+    )
     assert (await hub.push([(1, run())], agent="hk", key=HK_KEY)).status == 200
     assert (await hub.push([(1, run())])).status == 429
     assert b" 413 " in await asyncio.wait_for(reader.readline(), 10)
@@ -548,9 +550,25 @@ async def test_one_agent_may_ask_four_times_a_second(hub: AgentHub) -> None:
     statuses = []
     for number in range(1, 7):
         hub.clock.mono -= 1  # each push moves the clock by a second
+        hub.clock.step(0.001)
         statuses.append((await hub.push([(number, run(number))])).status)
     assert statuses == [200] * 4 + [429] * 2
     assert (await hub.push([(5, run(5))])).status == 200
+
+
+async def test_who_sends_again_what_was_recorded_locks_no_agent_out(hub: AgentHub) -> None:
+    await hub.push([(1, run(0))])
+    recorded = hub.recorded
+    for number in range(2, 5):
+        statuses = []
+        for _ in range(6):
+            hub.clock.mono -= 1
+            statuses.append((await hub.replay(*recorded)).status)
+        assert statuses[-1] == 429
+        hub.clock.mono -= 1
+        hub.clock.tick(0.3)
+        assert (await hub.push([(number, run(number))])).status == 200
+    assert len(await hub.stored()) == 4
 
 
 async def test_other_paths_and_methods_are_not_there(hub: AgentHub) -> None:
@@ -600,9 +618,11 @@ async def test_an_agent_that_leaves_within_its_batch_is_no_error_of_ours(
     _, writer = await asyncio.open_connection("127.0.0.1", hub.web.port)
     lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     writer.write(f"POST /{RESULTS} HTTP/1.1\r\n{lines}\r\n{{".encode())
-    await until(lambda: hub.api._lines["cn"].is_busy if "cn" in hub.api._lines else False)
+    await until(
+        lambda: hub.api._lines["cn", True].is_busy if ("cn", True) in hub.api._lines else False
+    )
     writer.transport.abort()
-    await until(lambda: not hub.api._lines["cn"].is_busy)
+    await until(lambda: not hub.api._lines["cn", True].is_busy)
     assert (await hub.push([(1, run())])).status == 200
     assert caplog.records == []
 
