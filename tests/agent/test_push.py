@@ -429,6 +429,26 @@ async def test_an_agent_whose_table_was_taken_away_says_what_happened_and_what_t
     assert len(agent.waiting()) == 1
 
 
+@pytest.mark.slow
+async def test_while_the_hubs_store_cannot_be_written_all_waits_at_the_agent(
+    hub: AgentHub, agent: AgentSide
+) -> None:
+    path = hub.config.store.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # another program holds it
+        hub.store.heartbeat(hub.clock.now())
+        await until(lambda: hub.store.trouble is not None, 120)
+        agent.measure(0)
+        assert await agent.push() == 10, "it asks again when the hub says so"
+        assert len(agent.waiting()) == 1
+        assert hub.heard == []
+        other.execute("ROLLBACK")
+    await hub.store.flush()
+    hub.clock.tick(10)
+    await agent.push()
+    assert (begins(await hub.stored()), agent.waiting()) == ([0], [])
+
+
 async def test_the_log_says_once_that_the_hub_takes_results_and_once_more_after_it_was_away(
     hub: AgentHub, agent: AgentSide, caplog: pytest.LogCaptureFixture
 ) -> None:

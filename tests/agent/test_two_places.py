@@ -83,6 +83,7 @@ def add(folder: Path, url: str) -> str:
     """Run `monitor agent add`, and return the line for the other machine."""
     words = [MONITOR, "agent", "add", "cn", "--name", "Shanghai", "--url", url]
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=True)
+    assert "monitor.toml is changed, and the daemon goes by it.\n" in done.stdout
     return done.stdout.strip().splitlines()[-1]
 
 
