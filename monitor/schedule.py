@@ -166,6 +166,9 @@ class Schedule:
         """Called after a pause, for whoever waits for an answer that could not come meanwhile."""
         self.is_turn: Callable[[Check, datetime], bool] = lambda _check, _at: True
         """Says whether a check whose grid point has come is run here: several vantages may take turns."""
+        self.begins_soon = True
+        """Says whether a check that comes with a change runs soon; else it waits for its next grid point, because
+        another agent may have run it a moment ago."""
         self._run = run
         self._clock = clock
         self._scheduler = AsyncIOScheduler(timezone=UTC)
@@ -223,7 +226,8 @@ class Schedule:
         for key in gone | changed:
             self._remove(key)
         for key in [key for key in wanted if key in new | changed]:
-            self._add(wanted[key], None, len(new | changed))
+            last = None if self.begins_soon else self._clock.now()
+            self._add(wanted[key], last, len(new | changed))
         return ScheduleChange(frozenset(new), frozenset(gone), frozenset(changed))
 
     def _remove(self, key: str) -> None:

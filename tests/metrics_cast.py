@@ -72,7 +72,7 @@ READING = MonitorState(
 )
 
 FROM_CN = replace(GOOD, vantage="cn", timings=Timings(ttft=700, total=2000))
-WITH_CN = replace(READING, vantages=(Vantage(id="cn", key="k"),))
+WITH_CN = replace(READING, vantages=(Vantage(id="cn", public_keys=("k",)),))
 
 
 def exposed(metrics: Metrics, reading: MonitorState = READING) -> str:

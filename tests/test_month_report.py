@@ -166,8 +166,8 @@ def test_what_is_retired_or_has_left_the_configuration_has_a_row_where_it_was_me
 
 
 def test_each_place_has_a_row_where_it_should_have_measured_and_where_it_did() -> None:
-    there = Vantage(id="there", key="k")
-    elsewhere = Vantage(id="elsewhere", key="k", services=frozenset({"other"}))
+    there = Vantage(id="there", public_keys=("k",))
+    elsewhere = Vantage(id="elsewhere", public_keys=("k",), services=frozenset({"other"}))
     report = reported(
         record(
             counts("s/a/chat", 1, vantage="there", up=3, down=1),

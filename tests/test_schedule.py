@@ -188,6 +188,19 @@ async def test_what_left_the_schedule_is_not_asked_out_of_turn() -> None:
     assert seen == ["s/a/ping"]
 
 
+async def test_what_another_agent_may_have_run_a_moment_ago_waits_for_its_point() -> None:
+    """Else a check that moves from one agent to another would be run twice in an interval."""
+    async with running(idle, check("a", every=3600)) as schedule:
+        schedule.begins_soon = False
+        schedule.change([check("a", every=3600), check("b", every=3600)])
+        [point] = [job.next_run_time for job in schedule._scheduler.get_jobs() if "b" in job.id]
+        assert point == grid_of(check("b", every=3600)).following(SystemClock().now())
+        schedule.change([])
+        schedule.begins_soon = True
+        schedule.change([check("b", every=3600)])
+        assert min(schedule.next_runs()) - SystemClock().now() < timedelta(seconds=11)
+
+
 async def run_now(schedule: Schedule, each: Check) -> None:
     schedule._start(schedule._checks[each.key], Due(SystemClock().now(), 0.0, 0))
     while schedule.running():

@@ -9,13 +9,14 @@ import logging
 import re
 import zlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from aiohttp import web
 
+from monitor.agent.dealer import Dealer, remembered
 from monitor.agent.signature import (
     TAG_LENGTH,
     PrivateKey,
@@ -34,10 +35,12 @@ from monitor.agent.wire import (
     decode_batch,
     record,
     shifted,
+    with_deal,
 )
 from monitor.clock import Clock
 from monitor.logs import quoted
 from monitor.model import AgentState, Check, Failure, RunRecord, StoreError, Vantage
+from monitor.model.dealing import View, agent_id, deal_text, read_deal
 from monitor.store.agents import Receipt, ReceivedBatch, receive
 from monitor.store.run_rows import millis
 from monitor.store.store import Store
@@ -79,7 +82,7 @@ class HubSettings:
 
     vantages: Mapping[str, Vantage]
     documents: Mapping[str, bytes]
-    """What each vantage probes, as JSON."""
+    """What each vantage probes, as JSON; its agents may share it."""
     checks: Mapping[str, Check]
     kept: timedelta | None
     """How long runs are kept; None is forever."""
@@ -168,6 +171,27 @@ class _Line:
 
 
 @dataclass(frozen=True, slots=True)
+class _Agent:
+    """Says who signed a request: an agent of a vantage, by its public key."""
+
+    vantage: Vantage
+    key: str
+
+    @property
+    def id(self) -> str:
+        return agent_id(self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """The configuration of one agent."""
+
+    deal: str | None
+    tag: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Heard:
     """A batch that is stored, for whoever judges or tells; `fresh` are runs that were not there before."""
 
@@ -195,8 +219,11 @@ class AgentApi:
         self._store, self._key, self._clock = store, key, clock
         self._on_heard = on_heard
         self._lines: dict[tuple[str, bool], _Line] = {}
-        """By vantage, and whether a request is signed later than all before: nobody can have recorded such a one."""
+        """By public key, and whether a request is signed later than all before: nobody can have recorded such a one."""
         self._newest_ms: dict[str, int] = {}
+        """By public key."""
+        self._dealers: dict[str, Dealer] = {}
+        """By vantage: who shares its checks."""
         self._reading = 0
         self.counts = IngestCounts()
         self.change(settings)
@@ -204,7 +231,41 @@ class AgentApi:
     def change(self, settings: HubSettings) -> None:
         """Answer by another configuration from now on."""
         self._settings = settings
-        self._tags = {name: digest(body)[:TAG_LENGTH] for name, body in settings.documents.items()}
+        self._documents: dict[str, _Document] = {}
+        """By public key, as each was made last."""
+        self._dealers = {
+            vantage.id: dealer.keep({*map(agent_id, vantage.public_keys)})
+            for vantage in settings.vantages.values()
+            if (dealer := self._dealers.get(vantage.id)) is not None
+        }
+
+    def recall(self, agents: Iterable[AgentState]) -> None:
+        """Go on by what was stored of agents before this hub began."""
+        said: dict[str, list[AgentState]] = {}
+        for state in agents:
+            said.setdefault(state.vantage, []).append(state)
+        now = self._clock.monotonic()
+        self._dealers |= {vantage: remembered(states, now) for vantage, states in said.items()}
+
+    def live(self, vantage: str) -> View:
+        """Return the ids of the agents of a vantage that were heard lately, or before all of them fell silent."""
+        return self._dealer(vantage).live(self._clock.monotonic())
+
+    def _dealer(self, vantage: str) -> Dealer:
+        return self._dealers.get(vantage, Dealer())
+
+    def _document(self, agent: _Agent) -> _Document:
+        """Return what an agent is to probe now."""
+        body, deal = self._settings.documents[agent.vantage.id], None
+        if len(agent.vantage.public_keys) > 1:
+            dealer, now = self._dealer(agent.vantage.id), self._clock.monotonic()
+            deal = deal_text(dealer.deal(agent.id, now))
+        document = self._documents.get(agent.key)
+        if document is None or document.deal != deal:
+            body = body if deal is None else with_deal(body, agent.id, deal)
+            document = _Document(deal, digest(body)[:TAG_LENGTH], body)
+            self._documents[agent.key] = document
+        return document
 
     async def respond(
         self, request: web.BaseRequest, path: str, allow: Callable[[int], None]
@@ -216,15 +277,15 @@ class AgentApi:
         if request.method != want:
             return _refusal(405, f"want {want}", {"Allow": want})
         head = _head(request, path)
-        vantage = self._settings.vantages.get(head.agent)
         signature = request.headers.get("Monitor-Signature", "")
-        if vantage is None or not is_signed(vantage.key, signature, head.message):
+        agent = self._who_signed(head, signature)
+        if agent is None:
             return _refusal(401, "not signed by an agent of this hub")
-        line = self._line(vantage, head)
+        line = self._line(agent, head)
         if not line.admits(self._clock.monotonic()):
             return _refusal(429, "too many requests", {"Retry-After": "1"})
         if path == CONFIG:
-            return self._config(request, vantage, signature)
+            return self._config(request, agent, signature)
         if line.is_busy or self._reading >= _MOST_READING:
             return _refusal(429, "a request of this agent is in work", {"Retry-After": "1"})
         if self._store.trouble:
@@ -233,22 +294,33 @@ class AgentApi:
         self._reading += 1
         try:
             allow(MOST_ZIPPED)
-            return await self._take(request, head, vantage, await _read(request))
+            return await self._take(request, head, agent, await _read(request))
         finally:
             self._reading -= 1
             line.is_busy = False
 
-    def _line(self, vantage: Vantage, head: SignedHead) -> _Line:
+    def _line(self, agent: _Agent, head: SignedHead) -> _Line:
         """Return what limits a request. What may be recorded has limits of its own, and locks no agent out."""
         sent_ms = int(head.time) if _NUMBER.fullmatch(head.time) else 0
-        newest_ms = self._newest_ms.get(vantage.id, 0)
-        self._newest_ms[vantage.id] = max(newest_ms, sent_ms)
-        return self._lines.setdefault((vantage.id, sent_ms > newest_ms), _Line())
+        newest_ms = self._newest_ms.get(agent.key, 0)
+        self._newest_ms[agent.key] = max(newest_ms, sent_ms)
+        return self._lines.setdefault((agent.key, sent_ms > newest_ms), _Line())
+
+    def _who_signed(self, head: SignedHead, signature: str) -> _Agent | None:
+        vantage = self._settings.vantages.get(head.agent)
+        for key in vantage.public_keys if vantage else ():
+            if vantage is not None and is_signed(key, signature, head.message):
+                return _Agent(vantage, key)
+        return None
 
     def _config(
-        self, request: web.BaseRequest, vantage: Vantage, signature: str
+        self, request: web.BaseRequest, agent: _Agent, signature: str
     ) -> web.StreamResponse:
-        tag, body = self._tags[vantage.id], self._settings.documents[vantage.id]
+        vantage, document = agent.vantage, self._document(agent)
+        tag, body = document.tag, document.body
+        if document.deal is not None:
+            dealer, now = self._dealer(vantage.id), self._clock.monotonic()
+            self._dealers[vantage.id] = dealer.hand(agent.id, now)
         is_known = request.headers.get("If-None-Match", "").strip('"') == tag
         body, time = b"" if is_known else body, str(self._now_ms())
         message = config_message(vantage.id, signature, tag, time, body)
@@ -263,8 +335,9 @@ class AgentApi:
         return web.Response(body=body, headers={**headers, "Content-Type": "application/json"})
 
     async def _take(
-        self, request: web.BaseRequest, head: SignedHead, vantage: Vantage, body: bytes | None
+        self, request: web.BaseRequest, head: SignedHead, agent: _Agent, body: bytes | None
     ) -> web.StreamResponse:
+        vantage = agent.vantage
         if body is None:
             return self._malformed(vantage, 413, "the body is too large or came too slowly")
         if digest(body) != head.body_digest:
@@ -285,25 +358,26 @@ class AgentApi:
         except WireError as error:
             return self._malformed(vantage, 400, str(error))
         now = self._clock.now()
-        received, judged = self._received(batch, head, vantage, now)
+        received, judged = self._received(batch, head, agent, now)
         try:
             receipt = await receive(self._store, received, judged.numbers)
         except StoreError as error:
             log.warning("event=ingest_failed vantage=%s why=%s", vantage.id, quoted(error))
             return self._store_trouble()
-        return self._answer(vantage, received, judged, receipt)
+        return self._answer(agent, received, judged, receipt)
 
     def _received(
         self,
         batch: Batch,
         head: SignedHead,
-        vantage: Vantage,
+        agent: _Agent,
         now: datetime,
     ) -> tuple[ReceivedBatch, Judged]:
+        vantage = agent.vantage
         judged = judge(batch, vantage, self._settings, now)
         state = AgentState(
             vantage=vantage.id,
-            key=vantage.key,
+            key=agent.key,
             stream=head.stream,
             upto=int(head.last),
             heard=now,
@@ -311,6 +385,7 @@ class AgentApi:
             offset_ms=batch.offset_ms,
             version=batch.version,
             config=batch.config,
+            deal=deal_text((frozenset({agent.id}),)) if batch.deal is None else batch.deal,
             buffered=batch.buffered,
             oldest_ms=_oldest_ms(batch, now),
             dropped=batch.dropped,
@@ -334,8 +409,9 @@ class AgentApi:
         return received, judged
 
     def _answer(
-        self, vantage: Vantage, received: ReceivedBatch, judged: Judged, receipt: Receipt
+        self, agent: _Agent, received: ReceivedBatch, judged: Judged, receipt: Receipt
     ) -> web.StreamResponse:
+        vantage = agent.vantage
         if receipt.is_other_stream:
             self._on_heard(Heard(received.state, (), is_other_stream=True))
             wait = {"Retry-After": str(_WAIT_FOR_OTHER_S)}
@@ -345,22 +421,32 @@ class AgentApi:
             return _json(409, {"upto": receipt.upto, "why": "results are missing before these"})
         self.counts.repeated[vantage.id] += receipt.repeated
         if not receipt.is_old:
-            self._taken(vantage, received, judged, receipt)
+            self._taken(agent, received, judged, receipt)
+        known = self._now_known(agent)
         return _json(
             200,
             {
                 "upto": receipt.upto,
                 "before": receipt.before,
                 "time": self._now_ms(),
-                "config": self._tags.get(vantage.id, ""),
+                "config": self._document(known).tag if known else "",
                 "doubted": self._doubted(vantage),
             },
         )
 
+    def _now_known(self, agent: _Agent) -> _Agent | None:
+        """Return an agent as the configuration has it by now; None where its key was taken away meanwhile."""
+        vantage = self._settings.vantages.get(agent.vantage.id)
+        return _Agent(vantage, agent.key) if vantage and agent.key in vantage.public_keys else None
+
     def _taken(
-        self, vantage: Vantage, received: ReceivedBatch, judged: Judged, receipt: Receipt
+        self, agent: _Agent, received: ReceivedBatch, judged: Judged, receipt: Receipt
     ) -> None:
         """Count a batch that is new, and say who was heard."""
+        vantage, now = agent.vantage, self._clock.monotonic()
+        if self._now_known(agent):
+            dealer, deal = self._dealer(vantage.id), read_deal(received.state.deal)
+            self._dealers[vantage.id] = dealer.hear(agent.id, deal, now)
         self.counts.results[vantage.id] += len(receipt.stored)
         for why, count in judged.refused.items():
             self.counts.refused[vantage.id, why] += count

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import gzip
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -36,13 +36,16 @@ class AgentReport:
     """Everything that the agent says beside its results."""
 
     blind: bool = False
+    deal: str | None = None
+    """Which checks of its place it runs; None: all."""
     spend: Mapping[tuple[date, str], Spend]
 
 
 class Pusher:
     """Sends batches, one at a time.
 
-    `on_config` gets a configuration that is newer than that of `config_tag`, and says whether it can be used.
+    `on_config` gets a configuration that is newer than that of `config_tag`, and says whether it can be used; where the
+    checks of the place are shared it returns when they are run by it, because the next batch says so.
     `on_doubt` hears after each batch which checks are to be looked at out of turn; none, while the hub is away.
     """
 
@@ -55,7 +58,7 @@ class Pusher:
         clock: Clock,
         report: Callable[[], AgentReport],
         config_tag: str,
-        on_config: Callable[[FetchedConfig], bool],
+        on_config: Callable[[FetchedConfig], Awaitable[bool]],
         on_doubt: Callable[[frozenset[str]], None] = lambda _: None,
     ) -> None:
         self._client, self._store, self._buffer, self._clock = client, store, buffer, clock
@@ -136,7 +139,9 @@ class Pusher:
         return await self._refused_by_hub(waiting, answer)
 
     def _is_time_for_life(self) -> bool:
-        return self._sent_at is None or self._clock.elapsed() - self._sent_at >= SIGN_OF_LIFE_S
+        """Say whether to push although nothing waits; each time where others would take over our checks."""
+        silent_s = 0.0 if self._report().deal is not None else SIGN_OF_LIFE_S
+        return self._sent_at is None or self._clock.elapsed() - self._sent_at >= silent_s
 
     def _body(self, waiting: Waiting) -> bytes:
         by_ms, report = self._client.offset.correction_ms, self._report()
@@ -146,6 +151,7 @@ class Pusher:
         ]
         batch = Batch(
             config=self.config_tag,
+            deal=report.deal,
             version=__version__,
             blind=report.blind,
             offset_ms=self._client.offset.offset_ms,
@@ -165,15 +171,17 @@ class Pusher:
             return 0.0
         await self._buffer.acknowledge(self._store, waiting.stream, answer.upto)
         self._on_doubt(answer.doubted)
-        if answer.config not in {"", self.config_tag, self._unusable}:
+        is_new = answer.config not in {"", self.config_tag, self._unusable}
+        if is_new:
             await self._fetch_config()
-        more = waiting.buffered > len(waiting.runs)
+        says_deal = is_new and self._report().deal is not None
+        more = waiting.buffered > len(waiting.runs) or says_deal
         self._most = min(2 * self._most, MOST_RUNS)
         return _MORE_AFTER_S if more else INTERVAL_S
 
     async def _fetch_config(self) -> None:
         fetched = await self._client.config(self.config_tag)
-        if fetched is not None and self._on_config(fetched):
+        if fetched is not None and await self._on_config(fetched):
             self.config_tag = fetched.tag
         elif fetched is not None:
             self._unusable = fetched.tag

@@ -25,6 +25,7 @@ from monitor.model import (
     Usage,
     clean_text,
 )
+from monitor.model.dealing import deal_text, read_deal
 
 VERSION = 1
 MOST_RESULTS = 5_000
@@ -76,6 +77,8 @@ class Batch:
     runs: tuple[tuple[int, SentRun], ...] = ()
     config: str = ""
     """The tag of the configuration by which the agent probes."""
+    deal: str | None = None
+    """Which checks of its place it runs, as `dealing.deal_text` writes it; None: all."""
     version: str = ""
     blind: bool = False
     """Its own network failed, so that it cannot tell."""
@@ -149,7 +152,14 @@ def encode_batch(batch: Batch, runs: Sequence[tuple[int, bytes]]) -> bytes:
         ],
     }
     results = b",".join(b"[%d,%b]" % pair for pair in runs)
+    if batch.deal is not None:
+        head["deal"] = batch.deal
     return _dumps(head)[:-1] + b',"results":[' + results + b"]}"
+
+
+def with_deal(document: bytes, agent: str, deal: str) -> bytes:
+    """Return the configuration of an agent that shares the checks of its place: all of them, and which are its own."""
+    return document[:-1] + b',"deal":' + _dumps({"agent": agent, "among": deal}) + b"}"
 
 
 def moved(body: bytes, by_ms: int) -> bytes:
@@ -228,6 +238,7 @@ def decode_batch(body: bytes, *, vantage: str, first: int, last: int) -> Batch:
     return Batch(
         runs=tuple(runs),
         config=_text(document, "config", 80) or "",
+        deal=_deal(document),
         version=_text(document, "version", 40) or "",
         blind=_flag(document, "blind"),
         offset_ms=_integer(document, "offset_ms", -_MOST, _MOST),
@@ -448,6 +459,16 @@ def _is_event(value: Any) -> bool:
         and all(isinstance(time, int | float) and 0 <= time <= _LONGEST_MS for time in value)
         and all(map(_is_integer, value[1:]))
     )
+
+
+def _deal(document: Document) -> str | None:
+    text = document.get("deal")
+    if text is None:
+        return None
+    try:
+        return deal_text(read_deal(text))
+    except (AttributeError, ValueError):
+        raise WireError("want `deal` as ids of agents") from None
 
 
 def _spend(value: Any) -> dict[tuple[date, str], Spend]:

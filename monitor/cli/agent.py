@@ -6,7 +6,7 @@ import os
 import shlex
 import stat
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,6 +21,8 @@ from monitor import config, logs
 from monitor.agent.clock_offset import SHOWN_MS
 from monitor.agent.invitation import Invitation, is_id, read_invitation
 from monitor.agent.signature import TAG_LENGTH, digest, load_or_make, new_key
+from monitor.agent.wire import with_deal
+from monitor.cli.agent_states import known_agents
 from monitor.cli.console import plain_table, say, stdout
 from monitor.cli.history import require_known_vantage
 from monitor.cli.options import (
@@ -36,7 +38,7 @@ from monitor.cli.time_range import TimeArgument
 from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
 from monitor.config.agent_document import agent_document
-from monitor.config.vantage_text import with_vantage, without_vantage
+from monitor.config.vantage_text import with_key, with_vantage, without_key, without_vantage
 from monitor.model import (
     AgentSettings,
     AgentState,
@@ -47,6 +49,7 @@ from monitor.model import (
     Secret,
     Vantage,
 )
+from monitor.model.dealing import agent_id
 from monitor.model.duration import format_duration
 from monitor.store import Store
 
@@ -93,7 +96,11 @@ def command(
     ] = "",
     vantage: Annotated[
         str,
-        typer.Argument(metavar="ID", help="The vantage to add, remove or cut.", show_default=False),
+        typer.Argument(
+            metavar="ID",
+            help="The vantage to add, remove or cut; to remove one of its agents, ID/AGENT.",
+            show_default=False,
+        ),
     ] = "",
     name: Annotated[str, option("NAME", "Its name for people.")] = "",
     url: Annotated[
@@ -106,6 +113,12 @@ def command(
     until: Annotated[
         TimeArgument | None, option("WHEN", "With cut: until when.", parser=time_argument)
     ] = None,
+    another: Annotated[
+        bool,
+        typer.Option(
+            "--another", help="With add: one more agent of a place, which shares its checks."
+        ),
+    ] = False,
     path: ConfigPath = None,
     state: Annotated[
         Path | None,
@@ -121,7 +134,7 @@ def command(
     that line, and then runs until SIGTERM or SIGINT.
     """
     if what == ADD:
-        add(path, vantage, name, url)
+        add(path, vantage, name, url, another=another)
     elif what == REMOVE:
         remove(path, vantage)
     elif what == CUT:
@@ -135,8 +148,8 @@ def command(
 # --- at the hub -----------------------------------------------------------------------------------
 
 
-def add(path: Path | None, vantage: str, name: str, url: str) -> None:
-    """Write [vantage.ID], let the daemon reload, and print the line for the other machine."""
+def add(path: Path | None, vantage: str, name: str, url: str, *, another: bool = False) -> None:
+    """Write [vantage.ID] or one more key in it, let the daemon reload, and print the line for the other machine."""
     from monitor.daemon.hub import KEY_FILE  # noqa: PLC0415  # an agent needs none of it
 
     if not is_id(vantage):
@@ -148,7 +161,12 @@ def add(path: Path | None, vantage: str, name: str, url: str) -> None:
     hub = _hub_address(url or loaded.page.url or "")
     key = new_key()
     before = _read(loaded.path)
-    after = with_vantage(before, vantage, name, key.public)
+    if another:
+        if name:
+            raise typer.BadParameter("the place has its name already", param_hint="'--name'")
+        after = with_key(before, vantage, key.public)
+    else:
+        after = with_vantage(before, vantage, name, key.public)
     env = service_env(loaded.path, os.environ)
     config.parse(after, path=loaded.path, env=env, secrets=Secrets.NONE, strict=False)
     hub_key = load_or_make(loaded.state / KEY_FILE)
@@ -175,13 +193,33 @@ def _hub_address(text: str) -> str:
 
 
 def remove(path: Path | None, vantage: str) -> None:
-    """Take [vantage.ID] out of the file; what it has measured stays."""
+    """Take [vantage.ID] out of the file, or one of several keys in it; what it has measured stays."""
     loaded = load(path, secrets=Secrets.NONE)
     before = _read(loaded.path)
-    _rewrite(loaded, before, without_vantage(before, vantage))
+    if "/" in vantage:
+        after = _without_agent(loaded, before, vantage)
+    else:
+        after = without_vantage(before, vantage)
+    _rewrite(loaded, before, after)
     say(
         f"{vantage} may not push any more; its history stays. Stop the agent there too: it goes on probing."
     )
+
+
+def _without_agent(loaded: Config, before: str, name: str) -> str:
+    """Return the file without the key of an agent that shares its place's checks."""
+    shared = {
+        agent_name(vantage, key): (vantage.id, key)
+        for vantage in loaded.vantages
+        for key in vantage.public_keys
+        if len(vantage.public_keys) > 1
+    }
+    if name not in shared:
+        names = (
+            f"only {', '.join(sorted(shared))}" if shared else "nor any other that shares checks"
+        )
+        raise MonitorError(f"there is no agent {name[:60]}, {names}")
+    return without_key(before, *shared[name])
 
 
 def cut(
@@ -257,35 +295,30 @@ def show_agents(loaded: Config) -> None:
 
 def agent_table(loaded: Config) -> Table:
     """Show when each agent was heard, how its clock is, what waits there, and by what it probes."""
-    known = agent_states(loaded)
+    known = {state.key: state for state in known_agents(loaded)}
     rows = plain_table("vantage", "name", "heard", "clock", "waiting", "version", "config")
     for vantage in loaded.vantages:
-        state, name = known.get(vantage.id), Text(vantage.name("en"))
-        cells = ("never heard", "-", "-", "-", "-")
-        if state is not None:
-            is_current = state.config == config_tag(loaded, vantage)
-            cells = (*_agent_cells(state), "current" if is_current else "older")
-        rows.add_row(vantage.id, name, *map(Text, cells))
+        for key in vantage.public_keys:
+            state, name = known.get(key), Text(vantage.name("en"))
+            cells = ("never heard", "-", "-", "-", "-")
+            if state is not None:
+                is_current = state.config == config_tag(loaded, vantage, state)
+                cells = (*_agent_cells(state), "current" if is_current else "older")
+            rows.add_row(agent_name(vantage, key), name, *map(Text, cells))
     return rows
 
 
-def config_tag(loaded: Config, vantage: Vantage) -> str:
-    """Return the tag of what the agent of a vantage is to probe by now."""
-    return digest(agent_document(loaded, vantage))[:TAG_LENGTH]
+def agent_name(vantage: Vantage, key: str) -> str:
+    """Return what an agent is called: as its place, where it is the only one there."""
+    return vantage.id if len(vantage.public_keys) == 1 else f"{vantage.id}/{agent_id(key)}"
 
 
-def agent_states(loaded: Config) -> Mapping[str, AgentState]:
-    """Return what the store knows of the agents of a configuration."""
-    from monitor.store.agents import states  # noqa: PLC0415  # only where there are agents
-
-    if not loaded.vantages:
-        return {}
-    try:
-        keys = {vantage.id: vantage.key for vantage in loaded.vantages}
-        with closing(Store.read_only(loaded.store)) as reader:
-            return reader.ask(lambda connection: states(connection, keys))
-    except MonitorError:
-        return {}
+def config_tag(loaded: Config, vantage: Vantage, state: AgentState) -> str:
+    """Return the tag of what an agent of a vantage is to probe by now, with the checks that it has."""
+    document = agent_document(loaded, vantage)
+    if len(vantage.public_keys) > 1:
+        document = with_deal(document, agent_id(state.key), state.deal)
+    return digest(document)[:TAG_LENGTH]
 
 
 def _agent_cells(agent: AgentState) -> tuple[str, str, str, str]:

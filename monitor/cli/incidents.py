@@ -139,15 +139,14 @@ def gaps_of(
     """
     if all(incident.closed for incident in incidents):
         return {}
-    others = {vantage.id: vantage.key for vantage in config.vantages}
+    others = [vantage.id for vantage in config.vantages]
     if snapshot is None:
         with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
-            snapshot = reader.snapshot(SystemClock().now(), whole=False, others=[*others])
-            if others:
-                from monitor.store.agents import states  # noqa: PLC0415  # only where there are agents
+            snapshot = reader.snapshot(SystemClock().now(), whole=False, others=others)
+        if others:
+            from monitor.cli.agent_states import agent_states  # noqa: PLC0415  # only where there are agents
 
-                agents = reader.ask(lambda connection: states(connection, others))
-                snapshot = replace(snapshot, agents=agents)
+            snapshot = replace(snapshot, agents=agent_states(config))
     return gaps(incidents, snapshot, config.checks, config.vantage, config.vantages)
 
 

@@ -104,7 +104,7 @@ class _StoredPage:
             snapshot = reader.snapshot(now, others=others)
         if not others:
             return snapshot
-        from monitor.cli.agent import agent_states  # noqa: PLC0415  # only where there are agents
+        from monitor.cli.agent_states import agent_states  # noqa: PLC0415  # only where there are agents
 
         return replace(snapshot, agents=agent_states(self._config))
 

@@ -31,6 +31,7 @@ from monitor.daemon.publish_command import NOTE
 from monitor.language import language
 from monitor.model import (
     NO_SPEND,
+    AgentState,
     Check,
     CheckHistory,
     DailyBudget,
@@ -38,6 +39,7 @@ from monitor.model import (
     OutboxMessage,
     Snapshot,
     Spend,
+    Vantage,
 )
 from monitor.model.duration import format_duration
 from monitor.model.errors import delivery_remedy
@@ -411,18 +413,18 @@ def document(config: Config, snapshot: Snapshot, daemon: DaemonHealth | None) ->
 
 
 def _vantage_documents(config: Config) -> list[dict[str, Any]]:
-    """Return what is known of the agents of the configuration."""
+    """Return what is known of the places of the configuration by their agents, and of each of several agents."""
     if not config.vantages:
         return []
-    from monitor.cli.agent import (  # noqa: PLC0415  # only where there are agents
-        agent_states,
-        config_tag,
-    )
+    from monitor.cli.agent import agent_name, config_tag  # noqa: PLC0415  # only where there are agents
+    from monitor.cli.agent_states import known_agents, place_states  # noqa: PLC0415  # as above
 
-    states = agent_states(config)
-    return [
-        {
-            "id": vantage.id,
+    agents = {state.key: state for state in known_agents(config)}
+    places = place_states(agents.values())
+
+    def document(id_: str, vantage: Vantage, state: AgentState | None) -> dict[str, Any]:
+        return {
+            "id": id_,
             "name": vantage.name("en"),
             "heard_at": state and iso_time(state.heard),
             "blind": state and state.blind,
@@ -431,11 +433,18 @@ def _vantage_documents(config: Config) -> list[dict[str, Any]]:
             "oldest_ms": state and state.oldest_ms,
             "version": state and state.version,
             "config": state and state.config,
-            "config_is_current": state and state.config == config_tag(config, vantage),
+            "config_is_current": state and state.config == config_tag(config, vantage, state),
         }
-        for vantage in config.vantages
-        for state in (states.get(vantage.id),)
-    ]
+
+    documents = []
+    for vantage in config.vantages:
+        documents.append(document(vantage.id, vantage, places.get(vantage.id)))
+        if len(vantage.public_keys) > 1:
+            documents[-1]["agents"] = [
+                document(agent_name(vantage, key), vantage, agents.get(key))
+                for key in vantage.public_keys
+            ]
+    return documents
 
 
 def _message_document(message: OutboxMessage) -> dict[str, Any]:

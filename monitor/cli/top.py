@@ -21,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.cli import incidents, status
-from monitor.cli.agent import agent_states
+from monitor.cli.agent_states import agent_states
 from monitor.cli.console import SafeConsole, counted, milliseconds, plain_table, stdout
 from monitor.cli.daemon_health import DaemonHealth, daemon_health
 from monitor.cli.options import ConfigPath, load

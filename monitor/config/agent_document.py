@@ -17,6 +17,7 @@ from monitor.config.build import Config, address_parts
 from monitor.config.env_references import References
 from monitor.config.load import from_document, references_of
 from monitor.model import Vantage, in_turn, turns_of
+from monitor.model.dealing import read_deal, runs
 from monitor.model.secret import REFERENCE
 from monitor.probes import PROBES
 
@@ -196,8 +197,12 @@ def read_agent_document(body: bytes, *, path: Path, env: Mapping[str, str]) -> A
         "history": {"raw": "3d", "hours": "3d", "days": "90d", "evidence": "3d"},
     }
     config, turns = from_document(own, path=path, env=env), document["turns"]
+    dealt, deal = document.get("deal"), None
     checks = (in_turn(check, tuple(turns.get(check.service, ()))) for check in config.checks)
-    return AgentConfig(replace(config, checks=tuple(checks)), left_out)
+    if dealt is not None:
+        deal, views = str(dealt["among"]), read_deal(dealt["among"])
+        checks = (check for check in checks if runs(dealt["agent"], check.key, views))
+    return AgentConfig(replace(config, checks=tuple(checks), deal=deal), left_out)
 
 
 def _unset(value: Any, references: References, key: str = "") -> Iterator[str]:

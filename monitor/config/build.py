@@ -89,6 +89,8 @@ class Config:
     """What is understood and hardly meant, each with its remedy."""
     secrets: tuple[Secret, ...] = field(repr=False)
     """Everything that must never be printed."""
+    deal: str | None = None
+    """By what `checks` were dealt to this agent, as `dealing.deal_text` writes it; None where nobody shares them."""
 
     def places(self, language: Language) -> dict[str, str]:
         """Return the name of each vantage for people, the daemon's own first."""
@@ -281,7 +283,10 @@ def _vantage(tables: ParsedTables, name: str) -> Vantage:
             "is the vantage of this daemon itself (see [monitor]); give the other place another id"
         )
         tables.complain(place, what)
-    same = [name for name, other in tables.vantage.items() if dict(other)["key"] == vantage.key]
+    if len(set(vantage.public_keys)) < len(vantage.public_keys):
+        tables.complain((*place, "key"), "has a key twice; each agent has one of its own")
+    keys = {name: {*dict(other)["public_keys"]} for name, other in tables.vantage.items()}
+    same = [name for name in keys if keys[name] & keys[vantage.id]]
     if same[0] != name:
         what = f"is the key of [vantage.{same[0]}] too; run `monitor agent add` for each place"
         tables.complain((*place, "key"), what)

@@ -52,7 +52,7 @@ from monitor.config.values import (
     PathText,
     Positive,
     Probes,
-    PublicKey,
+    PublicKeys,
     SecretText,
     Share,
     Size,
@@ -264,7 +264,7 @@ VantageTable = table_of(
     Vantage,
     "VantageTable",
     names=(Names, ()),
-    key=PublicKey,
+    public_keys=PublicKeys,
     services=Annotated[tuple[str, ...], AfterValidator(frozenset)],
     paid=Paid,
 )

@@ -20,6 +20,7 @@ from pydantic import (
 
 from monitor.config.addresses import odd_character
 from monitor.model import DailyBudget, Secret, Severity, WebhookEvent
+from monitor.model.dealing import MOST_AGENTS
 from monitor.model.duration import parse_duration
 from monitor.probes.own_request import secret_values
 from monitor.probes.probe import Duration
@@ -330,7 +331,25 @@ Note = Annotated[
     BeforeValidator(lambda value: _note(value) if value else ()),
     _TEXT_BY_LANGUAGE,
 ]
-PublicKey = Annotated[str, AfterValidator(_public_key)]
+_PublicKey = Annotated[str, AfterValidator(_public_key)]
+PublicKeys = Annotated[
+    tuple[_PublicKey, ...],
+    Field(min_length=1, max_length=MOST_AGENTS),
+    BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string"},
+                {
+                    "type": "array",
+                    "items": {"type": "string"},
+                    "minItems": 1,
+                    "maxItems": MOST_AGENTS,
+                },
+            ]
+        }
+    ),
+]
 Label = Annotated[str, Field(min_length=1, max_length=40)]
 Title = Annotated[str, Field(min_length=1, max_length=80)]
 PathText = Annotated[

@@ -1,4 +1,4 @@
-"""Adds and removes a `[vantage.ID]` table in the text of monitor.toml; all else stays as people wrote it. Pure."""
+"""Adds and removes a `[vantage.ID]` table, or a key of one, in the text of monitor.toml; all else stays as people wrote it. Pure."""
 
 import json
 import re
@@ -8,6 +8,7 @@ from typing import Any
 from monitor.model import MonitorError
 
 _HEADER = re.compile(r"^\s*\[")
+_KEY = re.compile(r"""(?m)^(\s*key\s*=\s*)(?:\[[^\]]*\]|"[^"]*"|'[^']*')""")
 
 
 def with_vantage(text: str, vantage: str, name: str, key: str) -> str:
@@ -15,7 +16,7 @@ def with_vantage(text: str, vantage: str, name: str, key: str) -> str:
     if vantage in _vantages(text):
         raise MonitorError(
             f"[vantage.{vantage}] is there already; remove it with `monitor agent remove {vantage}`,"
-            " or choose another id"
+            " choose another id, or let one more agent share its checks with --another"
         )
     lines = [f"[vantage.{vantage}]", f"key = {_quoted(key)}"]
     if name:
@@ -25,13 +26,66 @@ def with_vantage(text: str, vantage: str, name: str, key: str) -> str:
     return text + end + newline + newline.join(lines) + newline
 
 
-def without_vantage(text: str, vantage: str) -> str:
-    """Return the text without a table, and with everything else. Raises MonitorError where that is not possible."""
+def with_key(text: str, vantage: str, key: str) -> str:
+    """Return the text with one more key of a vantage, whose agent shares its checks. Raises MonitorError."""
+    return _with_keys(text, vantage, [*_keys(text, vantage), key])
+
+
+def without_key(text: str, vantage: str, key: str) -> str:
+    """Return the text without one of several keys of a vantage. Raises MonitorError."""
+    return _with_keys(text, vantage, [other for other in _keys(text, vantage) if other != key])
+
+
+def _with_keys(text: str, vantage: str, keys: list[str]) -> str:
+    """Write the keys of a vantage in the place of those that stand there, one a line where there are several."""
+    newline = "\r\n" if "\r\n" in text else "\n"
+    lines = [f"    {_quoted(key)}," for key in keys]
+    value = newline.join(["[", *lines, "]"]) if len(keys) > 1 else _quoted(keys[0])
+    begin, end = _table(text, vantage)
+    table = _KEY.sub(lambda match: match[1] + value, text[begin:end], count=1)
+    changed = text[:begin] + table + text[end:]
+    wanted = _document(text)
+    wanted["vantage"][vantage]["key"] = keys[0] if len(keys) == 1 else keys
+    if _document(changed, {}) != wanted:
+        raise MonitorError(
+            f"[vantage.{vantage}] is written in a way of its own; by hand, write: key = {value}"
+        )
+    return changed
+
+
+def _keys(text: str, vantage: str) -> list[str]:
+    _require(vantage, text)
+    key = _vantages(text)[vantage].get("key")
+    return [key] if isinstance(key, str) else [*(key or ())]
+
+
+def _require(vantage: str, text: str) -> None:
     known = _vantages(text)
     if vantage not in known:
         names = f"only {', '.join(sorted(known))}" if known else "nor any other"
         raise MonitorError(f"there is no [vantage.{vantage}], {names}")
-    own = re.compile(rf"^\s*\[\s*vantage\s*\.\s*[\"']?{re.escape(vantage)}[\"']?\s*[\].]")
+
+
+def _table(text: str, vantage: str) -> tuple[int, int]:
+    """Return where the lines of the table of a vantage begin and end."""
+    own, begin, at = _own_header(vantage), 0, 0
+    for line in text.splitlines(keepends=True):
+        if begin and _HEADER.match(line):
+            return begin, at
+        at += len(line)
+        if not begin and own.match(line):
+            begin = at
+    return begin, at
+
+
+def _own_header(vantage: str) -> re.Pattern[str]:
+    return re.compile(rf"^\s*\[\s*vantage\s*\.\s*[\"']?{re.escape(vantage)}[\"']?\s*[\].]")
+
+
+def without_vantage(text: str, vantage: str) -> str:
+    """Return the text without a table, and with everything else. Raises MonitorError where that is not possible."""
+    _require(vantage, text)
+    own = _own_header(vantage)
     kept: list[str] = []
     is_own = False
     for line in text.splitlines(keepends=True):

@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 KEY_FILE, CONFIG_FILE = "agent.key", "agent.json"
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _RETRY_S = 10.0
+_RELOAD_LOOKS, _LOOK_S = 200, 0.1
 
 
 def known_invitation(state: Path) -> Invitation | None:
@@ -99,10 +100,11 @@ class Agent:
                 clock=self.clock,
                 report=partial(_report, daemon, components),
                 config_tag=_tag(self.path),
-                on_config=partial(self._take_config, daemon),
+                on_config=partial(self._take_config, daemon, components),
                 on_doubt=partial(self._doubt, components),
             )
             components.schedule.is_turn = self._is_turn
+            components.schedule.begins_soon = config.deal is None
             return {"push": self._pusher.run(daemon.stop)}
 
         self.daemon = Daemon(
@@ -167,16 +169,31 @@ class Agent:
     def _keep(self, fetched: FetchedConfig) -> None:
         write_secret(self.path, fetched.body.decode())
 
-    def _take_config(self, daemon: Daemon, fetched: FetchedConfig) -> bool:
-        """Begin to probe by another configuration, if it can be used; else go on with the one that there is."""
+    async def _take_config(
+        self, daemon: Daemon, components: Components, fetched: FetchedConfig
+    ) -> bool:
+        """Begin to probe by another configuration, if it can be used; else go on with the one that there is.
+
+        Return once it is run by, where the hub must know which checks we have let go.
+        """
         try:
-            read_agent_document(fetched.body, path=self.path, env=self.env)
+            config = read_agent_document(fetched.body, path=self.path, env=self.env).config
         except (ConfigError, ValueError, LookupError) as error:
             log.error("event=config_refused why=%s", quoted(error))  # noqa: TRY400  # it says why
             return False
         self._keep(fetched)
+        components.schedule.begins_soon = config.deal is None
         daemon.reload_requested.set()
+        if config.deal is not None:
+            await self._until_run_by(daemon, config.deal)
         return True
+
+    async def _until_run_by(self, daemon: Daemon, deal: str) -> None:
+        """Wait until a reload is done, for a while."""
+        for _ in range(_RELOAD_LOOKS):
+            if daemon.deps.config.deal == deal or daemon.stop.is_set():
+                return
+            await asyncio.sleep(_LOOK_S)
 
 
 def boot_id() -> str:
@@ -209,4 +226,5 @@ def _report(daemon: Daemon, components: Components) -> AgentReport:
         for service in daemon.deps.config.services
         if (spent := ledger.spent(service.id, day)) != NO_SPEND
     }
-    return AgentReport(blind=components.alerts.is_blind, spend=spend)
+    deal = daemon.deps.config.deal
+    return AgentReport(blind=components.alerts.is_blind, deal=deal, spend=spend)

@@ -19,7 +19,8 @@ from monitor.config import Config
 from monitor.config.agent_document import agent_document
 from monitor.cycle import is_declared_limit
 from monitor.logs import RepeatFilter
-from monitor.model import AgentState, Notice, Redactor, RunRecord, Vantage
+from monitor.model import AgentState, Notice, Redactor, RunRecord, Vantage, place_state
+from monitor.model.dealing import agent_id
 from monitor.store import Store
 from monitor.store.agents import newest_results, states
 from monitor.store.small_tables import note
@@ -56,8 +57,10 @@ class Hub:
         """Those that were told as silent, and when each was heard last."""
         self._heard_at: dict[str, float] = {}
         self._looked = self._listens_since = clock.monotonic()
+        self._agents: dict[str, AgentState] = {}
+        """What is known of each agent, by public key."""
         self.states = store.agents
-        """What is known of each agent, by vantage; snapshots have it too."""
+        """What is known of each place by its agents, by vantage; snapshots have it too."""
         self._api = AgentApi(
             store,
             key=load_or_make(config.state / KEY_FILE),
@@ -69,8 +72,11 @@ class Hub:
 
     async def load(self) -> None:
         """Recall who was heard, and who was told as silent, before this daemon began. Raises StoreError."""
-        keys = {vantage.id: vantage.key for vantage in self._config.vantages}
-        self.states.update(await self._store.ask(lambda connection: states(connection, keys)))
+        keys = {vantage.id: vantage.public_keys for vantage in self._config.vantages}
+        agents = await self._store.ask(lambda connection: states(connection, keys))
+        self._api.recall(agents)
+        for state in agents:  # those that were heard last come last
+            self._know(state)
         for state in self.known.values():
             self._alerts.voters.hear(state.vantage, state.heard, blind=state.blind)
         others, checks = [*self.known], {check.key for check in self._config.checks}
@@ -87,12 +93,15 @@ class Hub:
     def change(self, config: Config, redact: Redactor) -> None:
         """Take and hand out by another configuration from now on."""
         self._config = config
-        keys = {vantage.id: vantage.key for vantage in config.vantages}
-        for state in [*self.states.values()]:
-            if state.key != keys.get(state.vantage):  # it was removed; who comes is another one
-                del self.states[state.vantage]
         self._store.watch(vantage.id for vantage in config.vantages)
         self._api.change(self._settings(config, redact))
+        keys = {(vantage.id, key) for vantage in config.vantages for key in vantage.public_keys}
+        agents = [state for state in self._agents.values() if (state.vantage, state.key) in keys]
+        self._agents.clear()  # who was removed and comes again is another one
+        for state in agents:
+            self._know(state)
+        for vantage in self.states.keys() - {state.vantage for state in agents}:
+            del self.states[vantage]
 
     async def respond(
         self, request: web.BaseRequest, path: str, allow: Callable[[int], None]
@@ -127,6 +136,19 @@ class Hub:
             *self._ended_silences(watched, names, context),
             *self._begun_silences(watched, names, context),
         ]
+
+    def _know(self, state: AgentState) -> AgentState:
+        """Take what an agent said, the newest that was heard, and return what is known of its place."""
+        self._agents.pop(state.key, None)
+        live = self._api.live(state.vantage)
+        others = (
+            other
+            for other in self._agents.values()
+            if other.vantage == state.vantage and agent_id(other.key) in live
+        )
+        self.states[state.vantage] = place = place_state(state, [*others])
+        self._agents[state.key] = state
+        return place
 
     @property
     def remembered(self) -> tuple[tuple[str, str], ...]:
@@ -189,9 +211,12 @@ class Hub:
     def _in_maintenance(self, check: str, at: datetime) -> bool:
         return self._alerts.in_maintenance(check, at) is not None
 
-    def _judge(self, heard: Heard) -> None:
-        """Let the alerts judge what a vantage has seen, oldest first; they leave out what comes late."""
-        now, state = self._clock.now(), heard.state
+    def _judge(self, heard: Heard, state: AgentState) -> None:
+        """Let the alerts judge what a vantage has seen, oldest first; they leave out what comes late.
+
+        `state` is that of the place, whose agents speak for it.
+        """
+        now = self._clock.now()
         before = {key for key in self._turning if self._alerts.doubted_by(key, now)}
         changes = self._alerts.hear(state.vantage, now, blind=state.blind)
         checks = {check.key: check for check in self._config.checks}
@@ -226,12 +251,11 @@ class Hub:
         if heard.is_other_stream:
             self._notice("two_agents", state.vantage)
             return
-        self._judge(heard)
-        before = self.states.get(state.vantage)
-        self.states[state.vantage] = state
+        before = self._agents.get(state.key)
+        self._judge(heard, self._know(state))
         self._heard_at[state.vantage] = self._clock.monotonic()
         is_off = abs(state.offset_ms or 0) > NOTICE_MS
-        if self._repeats.is_news(f"clock {state.vantage}", "off" if is_off else None):
+        if self._repeats.is_news(f"clock {state.key}", "off" if is_off else None):
             self._notices.append(("clock", state.vantage))
         if state.dropped > (before.dropped if before else 0):
             self._notice("dropped", state.vantage)

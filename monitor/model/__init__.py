@@ -103,5 +103,6 @@ from monitor.model.vantage import (
     VerdictSettings,
     in_turn,
     name_in,
+    place_state,
     turns_of,
 )

@@ -1,6 +1,6 @@
 """Places that probe for a hub, and how an agent reaches it. Fields with a `help` are keys of monitor.toml."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -24,11 +24,16 @@ def name_in(language: str, names: Names, otherwise: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vantage:
-    """A place whose agent may push results; `key` is the public one, which is no secret."""
+    """A place whose agents may push results; `keys` are their public ones, which are no secrets. Usually it is one."""
 
     id: str
     names: Names = field(default=(), metadata={"help": "shown instead of the id", "key": "name"})
-    key: str = field(metadata={"help": "public, written by `monitor agent add`"})
+    public_keys: tuple[str, ...] = field(
+        metadata={
+            "help": "public, written by `monitor agent add`; a list: agents that share",
+            "key": "key",
+        }
+    )
     services: frozenset[str] = field(
         default=frozenset(), metadata={"help": "ids of services that it probes; none means all"}
     )
@@ -94,6 +99,8 @@ class AgentState:
     version: str = ""
     config: str = ""
     """The tag of the configuration by which it probes."""
+    deal: str = ""
+    """Which checks of its place it runs, as `dealing.deal_text` writes it."""
     buffered: int = 0
     """Results that still waited there."""
     oldest_ms: int = 0
@@ -102,6 +109,24 @@ class AgentState:
     """Results that it gave up because its buffer was full, since it began."""
     refused: int = 0
     """Results that it gave up because the hub refused them, since it began."""
+
+
+def place_state(newest: AgentState, others: Sequence[AgentState]) -> AgentState:
+    """Return what is known of a place, of its agent that was heard last and of others that are heard as well.
+
+    It is blind only where all are. Of their clocks the one that is off most counts.
+    """
+    agents = (newest, *others)
+    offsets = [agent.offset_ms for agent in agents if agent.offset_ms is not None]
+    return replace(
+        newest,
+        blind=all(agent.blind for agent in agents),
+        offset_ms=max(offsets, key=abs, default=None),
+        buffered=sum(agent.buffered for agent in agents),
+        oldest_ms=max(agent.oldest_ms for agent in agents),
+        dropped=sum(agent.dropped for agent in agents),
+        refused=sum(agent.refused for agent in agents),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

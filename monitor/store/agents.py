@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Column, Connection, MetaData, Text, inspect, select
+from sqlalchemy import Column, Connection, MetaData, Text, delete, func, inspect, select
 from sqlmodel import Field, Session, SQLModel, col
 from sqlmodel import select as select_rows
 
@@ -45,12 +45,12 @@ class AgentRow(_OfAgents, table=True):
 
     All numbers of `stream` up to `upto` are stored, or were given up; `heard` is the last batch.
 
-    An agent with another `key` is another one, which takes the row over.
+    An agent with another `key` is another one, with a row of its own.
     """
 
     __tablename__ = "agents"
     vantage: str = Field(sa_column=Column(Text, primary_key=True))
-    key: str
+    key: str = Field(sa_column=Column(Text, primary_key=True))
     stream: str
     upto: int = Field(sa_column=Column(BIG, nullable=False))
     heard: datetime = Field(sa_column=Column(UTCDateTime, nullable=False))
@@ -58,6 +58,7 @@ class AgentRow(_OfAgents, table=True):
     offset_ms: int | None = Field(default=None, sa_column=Column(BIG))
     version: str
     config: str
+    deal: str
     buffered: int = Field(sa_column=Column(BIG, nullable=False))
     oldest_ms: int = Field(sa_column=Column(BIG, nullable=False))
     dropped: int = Field(sa_column=Column(BIG, nullable=False))
@@ -68,7 +69,22 @@ class AgentRow(_OfAgents, table=True):
     """The streams that another one took the place of, the newest last."""
 
 
+class AgentSpendRow(_OfAgents, table=True):
+    """Keeps what an agent has spent on a UTC day in all, as it says; the ledger has the sum of a place."""
+
+    __tablename__ = "agent_spend"
+    vantage: str = Field(sa_column=Column(Text, primary_key=True))
+    key: str = Field(sa_column=Column(Text, primary_key=True))
+    day: str = Field(sa_column=Column(Text, primary_key=True))
+    service: str = Field(sa_column=Column(Text, primary_key=True))
+    tokens: int = Field(sa_column=Column(BIG, nullable=False))
+    money: float
+
+
 _AGENTS = AgentRow.metadata.tables["agents"]
+_SPEND = AgentRow.metadata.tables["agent_spend"]
+_SPEND_KEPT = timedelta(days=7)
+"""Older days are in the ledger, and no agent adds to them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +111,8 @@ class Receipt:
     upto: int
     before: int = 0
     stored: tuple[RunRecord, ...] = ()
+    spend: Mapping[tuple[date, str], Spend] = field(default_factory=dict)
+    """What all agents of the place have spent on the days, and for the services, of which this batch says something."""
     repeated: int = 0
     """Runs that were there already."""
     is_old: bool = False
@@ -112,7 +130,7 @@ async def receive(store: Store, batch: ReceivedBatch, numbers: Iterable[int]) ->
         lambda connection: _receive(connection, batch, numbered), lambda receipt: receipt.stored
     )
     if not (receipt.is_old or receipt.has_gap or receipt.is_other_stream):
-        store.learn_spent(batch.state.vantage, batch.spend)
+        store.learn_spent(batch.state.vantage, receipt.spend)
     return receipt
 
 
@@ -122,8 +140,7 @@ def _receive(
     AgentRow.metadata.create_all(connection)
     state = batch.state
     with Session(connection) as session:
-        row = session.get(AgentRow, state.vantage)
-        row = row if row is not None and row.key == state.key else None
+        row = session.get(AgentRow, (state.vantage, state.key))
         is_known = row is not None and row.stream == state.stream
         ended = row.ended.split() if row is not None else []
         if state.stream in ended:
@@ -152,9 +169,14 @@ def _receive(
     upto = max(before, state.upto)
     beside = {"sent_ms": batch.sent_ms, "ended": " ".join(ended[-_ENDED:])}
     upsert(connection, _AGENTS, [asdict(replace(state, upto=upto)) | beside])
-    small_tables.save(connection, _ledger(batch.spend, state.vantage))
+    spend = _spent_there(connection, batch)
+    small_tables.save(connection, _ledger(spend, state.vantage))
     return Receipt(
-        upto=upto, before=before, stored=tuple(fresh), repeated=len(numbered) - len(fresh)
+        upto=upto,
+        before=before,
+        stored=tuple(fresh),
+        spend=spend,
+        repeated=len(numbered) - len(fresh),
     )
 
 
@@ -184,6 +206,30 @@ def _begins(
     return stored
 
 
+def _spent_there(connection: Connection, batch: ReceivedBatch) -> dict[tuple[date, str], Spend]:
+    """Keep what an agent has spent, and return what all of its place have spent together."""
+    agent = {"vantage": batch.state.vantage, "key": batch.state.key}
+    rows = [
+        {**agent, "day": day.isoformat(), "service": service, **asdict(spent)}
+        for (day, service), spent in batch.spend.items()
+    ]
+    if not rows:
+        return {}
+    upsert(connection, _SPEND, rows)
+    of_place = _SPEND.c.vantage == batch.state.vantage
+    kept = (batch.state.heard - _SPEND_KEPT).date().isoformat()
+    connection.execute(delete(_SPEND).where(of_place, _SPEND.c.day < kept))
+    sums = func.sum(_SPEND.c.tokens), func.sum(_SPEND.c.money)
+    query = select(_SPEND.c.day, _SPEND.c.service, *sums).where(of_place)
+    spent = {
+        (date.fromisoformat(day), service): Spend(int(tokens), float(money))
+        for day, service, tokens, money in connection.execute(
+            query.group_by(_SPEND.c.day, _SPEND.c.service)
+        )
+    }
+    return {key: spent[key] for key in batch.spend}
+
+
 def _ledger(spend: Mapping[tuple[date, str], Spend], vantage: str) -> Iterable[LedgerRow]:
     for (day, service), spent in spend.items():
         yield LedgerRow(
@@ -201,15 +247,18 @@ def newest_results(connection: Connection, vantages: Collection[str]) -> tuple[R
     return tuple(result for _, result in loader.latest())
 
 
-def states(connection: Connection, keys: Mapping[str, str]) -> dict[str, AgentState]:
-    """Return what is known of each agent that was ever heard by one of these public keys, by vantage. Raises StoreError."""
+def states(connection: Connection, keys: Mapping[str, Collection[str]]) -> tuple[AgentState, ...]:
+    """Return what is known of each agent that was ever heard by one of these public keys, which are by vantage.
+
+    The one that was heard last comes last. Raises StoreError.
+    """
     inspector = inspect(connection)
     if not inspector.has_table(_AGENTS.name):
-        return {}
+        return ()
     refuse_unreleased(inspector, [_AGENTS])
-    rows = Session(connection).exec(select_rows(AgentRow).order_by(col(AgentRow.vantage)))
-    return {
-        row.vantage: AgentState(**row.model_dump(exclude=_BESIDE))
+    rows = Session(connection).exec(select_rows(AgentRow).order_by(col(AgentRow.heard)))
+    return tuple(
+        AgentState(**row.model_dump(exclude=_BESIDE))
         for row in rows
-        if row.key == keys.get(row.vantage)
-    }
+        if row.key in keys.get(row.vantage, ())
+    )

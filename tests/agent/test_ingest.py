@@ -172,9 +172,7 @@ async def test_a_clock_that_was_set_back_locks_no_agent_out(hub: AgentHub) -> No
 
 
 async def _known(hub: AgentHub) -> AgentState:
-    [state] = (
-        await hub.store.ask(lambda connection: states(connection, {"cn": CN_KEY.public}))
-    ).values()
+    [state] = await hub.store.ask(lambda connection: states(connection, {"cn": [CN_KEY.public]}))
     return state
 
 
@@ -331,9 +329,9 @@ async def test_the_spend_of_all_places_is_shown_together_and_apart(hub: AgentHub
 
 async def test_what_is_known_of_an_agent_survives_a_restart(hub: AgentHub) -> None:
     await hub.push([(1, run(0))], batch=Batch(version="0.1.0", blind=True, buffered=7, dropped=3))
-    known = await hub.store.ask(lambda connection: states(connection, {"cn": CN_KEY.public}))
-    assert known == {"cn": hub.heard[0].state}
-    state = known["cn"]
+    known = await hub.store.ask(lambda connection: states(connection, {"cn": [CN_KEY.public]}))
+    assert known == (hub.heard[0].state,)
+    [state] = known
     assert (state.vantage, state.upto, state.blind, state.buffered) == ("cn", 1, True, 7)
 
 
@@ -345,7 +343,7 @@ async def test_a_store_whose_table_of_agents_is_of_an_unreleased_build_is_refuse
         lambda connection: connection.exec_driver_sql("ALTER TABLE agents DROP COLUMN oldest_ms")
     )
     with pytest.raises(StoreError, match="written by an unreleased build of monitor"):
-        await hub.store.ask(lambda connection: states(connection, {"cn": CN_KEY.public}))
+        await hub.store.ask(lambda connection: states(connection, {"cn": [CN_KEY.public]}))
 
 
 async def test_the_oldest_result_of_a_push_says_how_long_it_had_waited(hub: AgentHub) -> None:
@@ -362,20 +360,20 @@ async def test_an_agent_that_was_removed_and_added_anew_is_another_one(hub: Agen
     await hub.push([(number, run(number)) for number in (1, 2, 3)])
     key = new_key()
     vantages = tuple(
-        replace(vantage, key=key.public) if vantage.id == "cn" else vantage
+        replace(vantage, public_keys=(key.public,)) if vantage.id == "cn" else vantage
         for vantage in hub.config.vantages
     )
-    keys = {vantage.id: vantage.key for vantage in vantages}
+    keys = {vantage.id: vantage.public_keys for vantage in vantages}
     settings = replace(hub.api._settings, vantages={each.id: each for each in vantages})
     hub.api.change(settings)
-    assert await hub.store.ask(lambda connection: states(connection, keys)) == {}
+    assert await hub.store.ask(lambda connection: states(connection, keys)) == ()
 
     assert (await hub.push([(4, run(4))])).status == 401
     answer = await hub.push([(1, run(10))], key=key, stream=OTHER_STREAM)
     assert (answer.status, answer.document["upto"]) == (200, 1)
     assert len(await hub.stored()) == 4
     known = await hub.store.ask(lambda connection: states(connection, keys))
-    assert [(state.key, state.upto) for state in known.values()] == [(key.public, 1)]
+    assert [(state.key, state.upto) for state in known] == [(key.public, 1)]
 
 
 # --- the configuration --------------------------------------------------------------------------------
@@ -420,8 +418,8 @@ async def test_a_header_that_is_not_the_signed_one_is_refused(hub: AgentHub) -> 
         answer = await hub.push([(1, run(0))], **{header.replace("-", "_"): value})
         assert answer.status == 401, header
     assert await hub.stored() == []
-    keys = {"cn": CN_KEY.public, "hk": HK_KEY.public}
-    assert await hub.store.ask(lambda connection: states(connection, keys)) == {}
+    keys = {"cn": [CN_KEY.public], "hk": [HK_KEY.public]}
+    assert await hub.store.ask(lambda connection: states(connection, keys)) == ()
 
 
 async def test_a_body_that_is_no_batch_is_refused_and_counted(hub: AgentHub) -> None:
@@ -481,7 +479,11 @@ async def test_a_body_that_drips_ends_and_keeps_nobody_else_waiting(
     lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     writer.write(f"POST /{RESULTS} HTTP/1.1\r\n{lines}\r\n".encode() + body[:1])
     await until(
-        lambda: hub.api._lines["cn", True].is_busy if ("cn", True) in hub.api._lines else False
+        lambda: (
+            hub.api._lines[CN_KEY.public, True].is_busy
+            if (CN_KEY.public, True) in hub.api._lines
+            else False
+        )
     )
     assert (await hub.push([(1, run())], agent="hk", key=HK_KEY)).status == 200
     assert (await hub.push([(1, run())])).status == 429
@@ -619,10 +621,14 @@ async def test_an_agent_that_leaves_within_its_batch_is_no_error_of_ours(
     lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     writer.write(f"POST /{RESULTS} HTTP/1.1\r\n{lines}\r\n{{".encode())
     await until(
-        lambda: hub.api._lines["cn", True].is_busy if ("cn", True) in hub.api._lines else False
+        lambda: (
+            hub.api._lines[CN_KEY.public, True].is_busy
+            if (CN_KEY.public, True) in hub.api._lines
+            else False
+        )
     )
     writer.transport.abort()
-    await until(lambda: not hub.api._lines["cn", True].is_busy)
+    await until(lambda: not hub.api._lines[CN_KEY.public, True].is_busy)
     assert (await hub.push([(1, run())])).status == 200
     assert caplog.records == []
 

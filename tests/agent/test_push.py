@@ -18,7 +18,7 @@ from proxies import Fake, proxying
 from monitor.agent.hub_client import FetchedConfig, HubAwayError, HubClient
 from monitor.agent.ingest import CONFIG, RESULTS
 from monitor.agent.invitation import Invitation
-from monitor.agent.push import AgentReport, Pusher
+from monitor.agent.push import INTERVAL_S, AgentReport, Pusher
 from monitor.agent.wire import SentRun, encode_run
 from monitor.config import load
 from monitor.model import Proxy, Result, RunRecord
@@ -65,6 +65,7 @@ async def agent_of(
     proxy: Proxy | None = None,
     most_bytes: int = 10**7,
     ahead: float = 0.0,
+    report: Callable[[], AgentReport] = lambda: AgentReport(spend={}),
 ) -> AsyncIterator[AgentSide]:
     folder.mkdir(exist_ok=True)
     clock = HandClock(hub.clock.now() + timedelta(seconds=ahead)) if ahead else hub.clock
@@ -76,14 +77,19 @@ async def agent_of(
     client = HubClient(invitation, hubs=hubs, proxy=proxy, clock=clock)
     fetched: list[FetchedConfig] = []
     doubted: list[frozenset[str]] = []
+
+    async def take(config: FetchedConfig) -> bool:
+        fetched.append(config)
+        return True
+
     pusher = Pusher(
         client,
         store,
         buffer,
         clock=clock,
-        report=lambda: AgentReport(spend={}),
+        report=report,
         config_tag="",
-        on_config=lambda config: fetched.append(config) is None,
+        on_config=take,
         on_doubt=doubted.append,
     )
     hub.clock.mono += 10
@@ -158,6 +164,19 @@ async def test_a_sign_of_life_is_sent_where_nothing_was_measured(
     agent.clock.tick(31)
     await agent.push()
     assert [heard.state.upto for heard in hub.heard] == [0, 0]
+
+
+async def test_who_shares_a_place_gives_a_sign_of_life_each_time_and_says_at_once_what_it_runs(
+    hub: AgentHub, tmp_path: Path
+) -> None:
+    """Its checks are others' soon where it is silent, and others wait until it has let go."""
+    report = lambda: AgentReport(spend={}, deal="0123abcd,89ef4567")  # noqa: E731  # as an argument
+    async with agent_of(hub, tmp_path / "agent", report=report) as agent:
+        assert await agent.push() < 1  # it has fetched its configuration
+        for _ in range(2):
+            hub.clock.tick(0.3)
+            assert await agent.push() == INTERVAL_S
+    assert [heard.state.deal for heard in hub.heard] == ["0123abcd,89ef4567"] * 3
 
 
 async def test_while_the_hub_is_away_all_waits_and_then_comes_once(

@@ -1,7 +1,6 @@
 """A hub and an agent as real processes on loopback: from `monitor agent add` to results that are there once."""
 
 import asyncio
-import os
 import re
 import signal
 import sqlite3
@@ -18,6 +17,7 @@ import pytest
 from aiohttp import web
 from cast import until
 from listening import free_port, listening
+from process_cast import MONITOR, Place
 
 from monitor.agent.wire import SentRun, encode_run
 from monitor.clock import SystemClock
@@ -29,37 +29,6 @@ from monitor.store.push_buffer import PushBuffer
 pytestmark = pytest.mark.slow
 PATIENCE_S = 240
 """For what starts processes on a busy machine."""
-MONITOR = Path(sys.executable).parent / "monitor"
-
-
-class Place:
-    """One `monitor` process that can be killed and started again; its output stays in a file."""
-
-    def __init__(self, folder: Path, *words: str) -> None:
-        self.folder, self.words = folder, words
-        self.log = folder / "log.txt"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self, line: str = "") -> None:
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [MONITOR, *self.words],
-                cwd=self.folder,
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, "HOME": str(self.folder)},
-            )
-        assert self.process.stdin is not None
-        with suppress(BrokenPipeError):
-            self.process.stdin.write(line.encode())
-            self.process.stdin.close()
-
-    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
-        if self.process is not None:
-            self.process.send_signal(number)
-            self.process.wait(30)
-            self.process = None
 
 
 def runs_of(path: Path, vantage: str) -> list[tuple[str, int]]:

@@ -1,13 +1,25 @@
 """`monitor agent add` at the hub: what it cannot use it refuses before it changes anything."""
 
+import io
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cast import HandClock
+from rich.console import Console
 from typer import BadParameter
 
 from monitor.agent.invitation import read_invitation
-from monitor.cli.agent import add
-from monitor.model import MonitorError
+from monitor.agent.signature import TAG_LENGTH, digest
+from monitor.agent.wire import with_deal
+from monitor.cli import status
+from monitor.cli.agent import add, agent_table, remove
+from monitor.config import Config, load
+from monitor.config.agent_document import agent_document
+from monitor.model import AgentState, MonitorError
+from monitor.model.dealing import agent_id, deal_text
+from monitor.store import Store
+from monitor.store.agents import ReceivedBatch, receive
 
 TEXT = """
 [monitor]
@@ -52,3 +64,81 @@ def test_the_line_that_it_prints_is_one_that_the_agent_reads(
     invitation = read_invitation(capsys.readouterr().out.splitlines()[-1])
     assert (invitation.vantage, invitation.hub) == ("cn", "https://hub.example/below")
     assert f'key = "{invitation.key.public}"' in file.read_text()
+
+
+def test_one_more_agent_of_a_place_gets_a_line_of_its_own_and_leaves_again(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add(file, "cn", "Shanghai", "https://hub.example")
+    alone = file.read_text()
+    add(file, "cn", "", "https://hub.example", another=True)
+    invitation = read_invitation(capsys.readouterr().out.splitlines()[-1])
+    first, second = config_of(file).vantages[0].public_keys
+    assert (invitation.vantage, invitation.key.public) == ("cn", second)
+    with pytest.raises(MonitorError, match=f"no agent cn/0000, only .*cn/{agent_id(second)}"):
+        remove(file, "cn/0000")
+    remove(file, f"cn/{agent_id(second)}")
+    assert file.read_text() == alone
+    with pytest.raises(MonitorError, match="nor any other that shares checks"):
+        remove(file, f"cn/{agent_id(first)}")
+
+
+def test_one_more_agent_needs_a_place_that_is_there_and_no_other_name(file: Path) -> None:
+    with pytest.raises(MonitorError, match=r"there is no \[vantage.cn\], nor any other"):
+        add(file, "cn", "", "https://hub.example", another=True)
+    with pytest.raises(BadParameter, match="has its name already"):
+        add(file, "cn", "Shanghai", "https://hub.example", another=True)
+    assert file.read_text() == TEXT
+
+
+def config_of(file: Path) -> Config:
+    return load(file, {})
+
+
+async def test_each_agent_of_a_place_has_a_line_and_the_place_is_one(
+    file: Path, clock: HandClock
+) -> None:
+    """In JSON the place is there as it is without several, and its agents below it."""
+    add(file, "hk", "Hong Kong", "https://hub.example")
+    add(file, "cn", "Shanghai", "https://hub.example")
+    add(file, "cn", "", "https://hub.example", another=True)
+    config = config_of(file)
+    store = Store(config.store, clock=clock, vantage="fra")
+    store.open()
+    first, second = (agent_id(key) for key in config.vantages[1].public_keys)
+    deal = deal_text((frozenset({first, second}),))
+    document = agent_document(config, config.vantages[1])
+    for key, buffered in zip(config.vantages[1].public_keys, (3, 4), strict=True):
+        state = AgentState(
+            vantage="cn",
+            key=key,
+            stream="s",
+            upto=0,
+            heard=clock.now(),
+            buffered=buffered,
+            blind=key == config.vantages[1].public_keys[0],
+            deal=deal,
+            config=digest(with_deal(document, agent_id(key), deal))[:TAG_LENGTH],
+        )
+        batch = ReceivedBatch(
+            state=state, first=1, sent_ms=1, taken_over_after=timedelta(minutes=3)
+        )
+        await receive(store, batch, [])
+    await store.close()
+    table = io.StringIO()
+    Console(file=table, width=120).print(agent_table(config))
+    lines = [line.split() for line in table.getvalue().splitlines()[1:]]
+    assert [line[0] for line in lines] == ["hk", f"cn/{first}", f"cn/{second}"]
+    assert [line[-1] for line in lines] == ["-", "current", "current"]
+    hk, cn = status._vantage_documents(config)
+    assert (hk["id"], hk["heard_at"], "agents" in hk) == ("hk", None, False)
+    assert (cn["id"], cn["buffered"], cn["blind"], cn["config_is_current"]) == (
+        "cn",
+        7,
+        False,
+        True,
+    )
+    assert [(agent["id"], agent["buffered"], agent["blind"]) for agent in cn["agents"]] == [
+        (f"cn/{first}", 3, True),
+        (f"cn/{second}", 4, False),
+    ]

@@ -47,7 +47,7 @@ every = "day 03:00"
 for = "1h"
 services = ["private"]
 """
-CN = Vantage(id="cn", key="ed25519:", services=frozenset({"relay"}))
+CN = Vantage(id="cn", public_keys=("ed25519:",), services=frozenset({"relay"}))
 
 
 def ed25519(letter: str) -> str:

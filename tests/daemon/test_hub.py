@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,13 +29,16 @@ from monitor.model import (
     Result,
     RunRecord,
     Severity,
+    place_state,
 )
+from monitor.model.dealing import agent_id, deal_text, read_deal
 from monitor.store import Store
 from monitor.store.agents import ReceivedBatch, receive
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 CHECK = "relay/direct/http"
 KEY = "ed25519:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+OTHER_KEY = KEY.replace("A", "B")
 TOML = f"""
 [monitor]
 vantage = "fra"
@@ -242,6 +245,61 @@ async def test_odd_agents_are_told_once(place: Judging) -> None:
         "👁 Shanghai: two agents have the same key",
     ]
     assert place.notices() == []
+
+
+def two_agents(toml: str) -> str:
+    return toml.replace(f'key = "{KEY}"', f'key = ["{KEY}", "{OTHER_KEY}"]')
+
+
+async def test_a_place_is_blind_only_where_all_of_its_agents_are(tmp_path: Path) -> None:
+    """And only those count that are heard: who died a while ago cannot see for the others."""
+    async with judging(tmp_path, toml=two_agents(TOML)) as place:
+
+        def says(key: str, *, blind: bool) -> bool:
+            place.number += 1
+            deal = deal_text((frozenset({agent_id(KEY), agent_id(OTHER_KEY)}),))
+            dealer = place.hub._api._dealer("cn")
+            place.hub._api._dealers["cn"] = dealer.hear(
+                agent_id(key), read_deal(deal), place.clock.monotonic()
+            )
+            state = AgentState(
+                vantage="cn", key=key, stream="s", upto=1, heard=place.clock.now(), blind=blind
+            )
+            place.hub._heard(Heard(state, ()))
+            return place.hub.known["cn"].blind
+
+        assert says(KEY, blind=True)
+        assert not says(OTHER_KEY, blind=False)
+        assert not says(KEY, blind=True)
+        for _ in range(4):
+            place.clock.tick(12)
+            blind = says(KEY, blind=True)
+        assert blind
+
+
+def test_a_place_is_shown_by_the_agent_that_was_heard_last_and_the_sum_of_what_waits() -> None:
+    newest = AgentState(
+        vantage="cn", key=KEY, stream="s", upto=5, heard=NOON, offset_ms=20, buffered=3, version="2"
+    )
+    other = replace(newest, key=OTHER_KEY, offset_ms=-900, buffered=4, oldest_ms=60, version="1")
+    assert place_state(newest, []) == newest
+    assert place_state(newest, [other]) == replace(newest, offset_ms=-900, buffered=7, oldest_ms=60)
+
+
+async def test_what_the_agents_of_a_place_were_is_known_again_after_a_start(tmp_path: Path) -> None:
+    async with judging(tmp_path, toml=two_agents(TOML)) as place:
+        await place.push()
+        state = replace(place.hub.known["cn"], key=OTHER_KEY, buffered=9, heard=place.clock.now())
+        batch = ReceivedBatch(
+            state=state, first=1, sent_ms=1, taken_over_after=timedelta(minutes=3)
+        )
+        await receive(place.store, batch, [])
+    async with judging(tmp_path, place.clock, two_agents(TOML)) as place:
+        assert place.hub.known["cn"].buffered == 9
+        assert place.hub._api.live("cn") == {agent_id(KEY), agent_id(OTHER_KEY)}
+        config = parse(TOML, path=tmp_path / "monitor.toml", env={})
+        place.hub.change(config, Redactor(()))
+        assert place.hub.known["cn"].key == KEY
 
 
 SILENT = ("vantage/cn", "👁 Shanghai is not heard since 24 Nov 12:00 UTC")

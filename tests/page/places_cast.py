@@ -21,9 +21,11 @@ from monitor.model import (
 
 CN, HK, LAPTOP = "cn", "hk", "laptop"
 VANTAGES = (
-    Vantage(id=CN, names=(("", "Shanghai"), ("zh-CN", "上海")), key="cn", main=True),
-    Vantage(id=HK, names=(("", "Hong Kong"), ("zh-CN", "香港")), key="hk"),
-    Vantage(id=LAPTOP, names=(("", "Laptop"), ("zh-CN", "笔记本")), key="laptop", sleeps=True),
+    Vantage(id=CN, names=(("", "Shanghai"), ("zh-CN", "上海")), public_keys=("cn",), main=True),
+    Vantage(id=HK, names=(("", "Hong Kong"), ("zh-CN", "香港")), public_keys=("hk",)),
+    Vantage(
+        id=LAPTOP, names=(("", "Laptop"), ("zh-CN", "笔记本")), public_keys=("laptop",), sleeps=True
+    ),
 )
 SITE_OF_PLACES = replace(
     SITE,

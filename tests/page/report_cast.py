@@ -78,7 +78,7 @@ def founding(**changes: Any) -> MonthReport:
         "seen_until": LATER,
     }
     record = MonthRecord(**{**given, **changes})
-    vantages = (Vantage(id="cn", key="k"),)
+    vantages = (Vantage(id="cn", public_keys=("k",)),)
     return month_report(NOVEMBER, record, (SERVICE,), CHECKS, "sfo", vantages, "EUR", LATER)
 
 
