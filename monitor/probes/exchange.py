@@ -118,7 +118,7 @@ class Exchange:
 class StreamWatcher(Protocol):
     """Follows a stream while it comes, so that a dead one is ended before the whole timeout.
 
-    It is given each piece, and asked a few times a second for its deadline.
+    It is given each piece, and asked once a second for its deadline.
     """
 
     def feed(self, chunk: Chunk) -> None: ...

@@ -57,8 +57,10 @@ _NO_HANDSHAKE = {
     "Invalid challenge response": "a Sec-WebSocket-Accept that does not belong to our key",
 }
 """What aiohttp finds wrong with a handshake -> the same in our words."""
-_ASKED_EVERY_S = 0.25
-"""A stream may be given up this much later than its watcher asks for."""
+_ASKED_EVERY_S = 1.0
+"""How often a watcher is asked. It reads then what has come, which costs the less the more it is; a deadline that it
+names is kept to the moment.
+"""
 
 
 @dataclass(slots=True)
