@@ -283,7 +283,7 @@ class Habit:
 
     def worked(self) -> "Habit":
         """Return the habit after one more good run."""
-        return replace(self, good=min(self.good + 1, SATURATED))
+        return self if self.good >= SATURATED else replace(self, good=self.good + 1)
 
     def mismatched(self) -> "Habit":
         """Return the habit after one more wrong answer."""

@@ -17,7 +17,7 @@ from pydantic import Field, field_validator
 from monitor.model import Endpoint, Evidence, Failure, FailureKind, Habit, Secret, Spend
 from monitor.model.check import names_version
 from monitor.probes.answer.stream_recorder import StreamRecorder
-from monitor.probes.answer.stream_verdict import judge_stream, stream_stats
+from monitor.probes.answer.stream_verdict import StreamStats, judge_stream, stream_stats
 from monitor.probes.exchange import ErrorType, Exchange, HttpRequest
 from monitor.probes.own_request import Body as OwnBodyTable
 from monitor.probes.own_request import Headers, OwnBody
@@ -68,6 +68,28 @@ def until_the_end(exchange: Exchange, recorder: StreamRecorder) -> Exchange:
     if error is None or error.what is not ErrorType.GAVE_UP or not (reader.done or reader.ended):
         return exchange
     return replace(exchange, timings=replace(exchange.timings, total=recorder.ended_at))
+
+
+def stream_finding(
+    recorder: StreamRecorder,
+    exchange: Exchange,
+    stats: StreamStats,
+    failure: Failure | None,
+    habit: Habit,
+) -> Finding:
+    """Return what a judged stream has shown."""
+    return Finding(
+        exchange=exchange,
+        failure=failure,
+        habit=habit,
+        ttft=stats.ttft,
+        ttft_visible=stats.ttft_visible,
+        model=recorder.reader.model,
+        stream=stats.stream,
+        usage=recorder.reader.usage,
+        reader=recorder.reader,
+        evidence=Evidence(events=recorder.offsets if failure else ()),
+    )
 
 
 class ApiProbe(ProbeSettings):
@@ -253,16 +275,7 @@ class ApiCall(PaidCall):
         exchange = until_the_end(exchange, recorder)
         stats = stream_stats(recorder, exchange, habit)
         failure = judge_stream(recorder, exchange, stats) or self.judge_content(recorder)
-        return Finding(
-            exchange=exchange,
-            failure=failure,
-            habit=habit.after(failure),
-            ttft=stats.ttft,
-            ttft_visible=stats.ttft_visible,
-            stream=stats.stream,
-            usage=recorder.reader.usage,
-            evidence=Evidence(events=recorder.offsets if failure else ()),
-        )
+        return stream_finding(recorder, exchange, stats, failure, habit.after(failure))
 
 
 class TextCall(ApiCall):

@@ -33,6 +33,7 @@ from monitor.probes.kinds.api_call import (
     PaidCall,
     is_document,
     judge_status,
+    stream_finding,
     until_the_end,
 )
 from monitor.probes.kinds.conversation_protocol import ConversationProtocol, ModelRequest
@@ -238,18 +239,7 @@ class Conversation(PaidCall):
         if failure is None:
             answer = self._answer(run, exchange, habit, challenge, recorder.reader, stats)
             failure, habit = judge_answer(answer, habit)
-        return Finding(
-            exchange=exchange,
-            failure=failure,
-            habit=habit,
-            ttft=stats.ttft,
-            ttft_visible=stats.ttft_visible,
-            model=recorder.reader.model,
-            stream=stats.stream,
-            usage=recorder.reader.usage,
-            reader=recorder.reader,
-            evidence=Evidence(events=recorder.offsets if failure else ()),
-        )
+        return stream_finding(recorder, exchange, stats, failure, habit)
 
     def _judge_document(
         self, run: Run, exchange: Exchange, habit: Habit, challenge: Challenge

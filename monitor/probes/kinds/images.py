@@ -11,14 +11,14 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from monitor.model import Failure, FailureKind, Habit, Spend, Usage
+from monitor.model import Failure, FailureKind, Habit, Spend
 from monitor.probes.answer.stream_recorder import StreamRecorder
 from monitor.probes.exchange import Exchange
 from monitor.probes.kinds.api_call import StreamableCall
 from monitor.probes.parameter_fallback import Body
 from monitor.probes.probe import Duration, Finding, RunCost
 from monitor.probes.readers import ImageReader, MediaReader, ProtocolReader
-from monitor.probes.readers.base import as_count, as_object, as_text, objects_in
+from monitor.probes.readers.base import as_object, as_text, as_usage, objects_in
 from monitor.probes.readers.media import decoded, is_picture
 from monitor.probes.readers.sse import SseParser
 from monitor.probes.verdict.error_body import read_json
@@ -84,7 +84,7 @@ class ImagesProbe(StreamableCall):
             exchange=exchange,
             failure=failure,
             habit=habit.after(failure),
-            usage=_usage(answer),
+            usage=as_usage(answer.get("usage")),
         )
 
 
@@ -115,13 +115,3 @@ def _is_address(text: str) -> bool:
 
 def _unusable(got: str) -> Failure:
     return Failure(FailureKind.UNEXPECTED_BODY, f"got {got}, want a picture in `data[0]`")
-
-
-def _usage(answer: Any) -> Usage | None:
-    usage = as_object(answer).get("usage")
-    if not isinstance(usage, dict):
-        return None
-    return Usage(
-        tokens_in=as_count(usage.get("input_tokens")),
-        tokens_out=as_count(usage.get("output_tokens")),
-    )

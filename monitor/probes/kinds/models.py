@@ -10,12 +10,12 @@ from pydantic import Field
 from monitor.model import Evidence, Failure, FailureKind, clean_text
 from monitor.probes.answer.check_answer import is_same_model
 from monitor.probes.exchange import Exchange
-from monitor.probes.kinds.api_call import ApiProbe
+from monitor.probes.kinds.api_call import ApiProbe, judge_status
 from monitor.probes.probe import Duration, Finding, Run
 from monitor.probes.readers.base import as_object, as_text, objects_in
-from monitor.probes.verdict.classify import judge_api_body, judge_http
+from monitor.probes.verdict.classify import judge_api_body
 from monitor.probes.verdict.error_body import read_json
-from monitor.probes.verdict.transport import judge_body_transport, judge_transport
+from monitor.probes.verdict.transport import judge_body_transport
 
 MOST_LISTED = 10_000
 """Models of a list that are kept, and compared with the next one."""
@@ -62,13 +62,10 @@ class ModelsProbe(ApiProbe):
         return Evidence(note=note, is_change=bool(changed))
 
     def _judge(self, exchange: Exchange, run: Run) -> Failure | None:
-        had_key = run.check.endpoint.key is not None
-        broken = judge_transport(exchange)
-        if broken is not None:
-            return broken
-        refused = judge_http(exchange, had_key=had_key, known_good=run.habit.good > 0)
+        refused = judge_status(exchange, run)
         if refused is not None:
             by_key = refused.kind is FailureKind.NO_KEY and exchange.status in {401, 403}
+            had_key = run.check.endpoint.key is not None
             return None if by_key and not had_key else _unless_missing(refused, exchange, run)
         wanted = self.model or run.check.model
         if wanted in run.check.asked_models:

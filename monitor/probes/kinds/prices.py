@@ -25,6 +25,7 @@ from monitor.model import (
 from monitor.probes.exchange import Exchange
 from monitor.probes.kinds.api_call import api_url
 from monitor.probes.kinds.balance import judge_page, page_request, root_of
+from monitor.probes.kinds.conversation import WORTH_ASKING
 from monitor.probes.kinds.models import MOST_LISTED, ModelList, read_list, rows_of, some
 from monitor.probes.probe import Duration, Finding, ProbeSettings, Run
 from monitor.probes.readers.base import (
@@ -42,7 +43,6 @@ _MAX_GROUPS = 500
 _MAX_BODY = 4 * 1024 * 1024
 _MAX_VALUES = 250_000
 """Of a page of prices: two thousand models of new-api with their groups and kinds of calls have some 60,000."""
-_WORTH_ASKING = timedelta(seconds=1)
 _MAX_LIST_VALUES = 50_000
 _MILLION = 1_000_000
 _MOST = 1e12
@@ -205,7 +205,7 @@ class PricesProbe(ProbeSettings):
                 return _LISTED, figures or None
         left = self.timeout - timedelta(milliseconds=listed.timings.total or 0.0)
         for form in [form for form in FORMS if form.name == known] or FORMS:
-            if left < _WORTH_ASKING:
+            if left < WORTH_ASKING:
                 break
             url = root_of(run.check.endpoint.url) + form.path
             exchange = await run.client.send(page_request(run.check.endpoint, url, left, _MAX_BODY))

@@ -261,6 +261,16 @@ def as_json(value: Any) -> str:
         return ""
 
 
+def as_usage(value: Any) -> Usage | None:
+    """Return a table of counts, named as in OpenAI's newer APIs; None for anything else."""
+    if not isinstance(value, dict):
+        return None
+    return Usage(
+        tokens_in=as_count(value.get("input_tokens")),
+        tokens_out=as_count(value.get("output_tokens")),
+    )
+
+
 def as_number(value: Any) -> float | None:
     """Return a JSON number as a float; None for anything else, and for what is not finite or too large for a float."""
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -10,8 +10,8 @@ from monitor.probes.readers.base import (
     JsonObject,
     Piece,
     ProtocolReader,
-    as_count,
     as_text,
+    as_usage,
 )
 
 _MOST_BASE64 = 16 << 20
@@ -29,10 +29,7 @@ class TokensReader(ProtocolReader):
     def usage(self) -> Usage | None:
         if self.usage_table is None or "input_tokens" not in self.usage_table:
             return None
-        return Usage(
-            tokens_in=as_count(self.usage_table.get("input_tokens")),
-            tokens_out=as_count(self.usage_table.get("output_tokens")),
-        )
+        return as_usage(self.usage_table)
 
 
 class TranscriptReader(TokensReader):

@@ -11,6 +11,7 @@ from monitor.probes.readers.base import (
     as_count,
     as_object,
     as_text,
+    as_usage,
     objects_in,
 )
 
@@ -158,12 +159,7 @@ class ResponsesReader(ProtocolReader):
 
     @property
     def usage(self) -> Usage | None:
-        if self.usage_table is None:
-            return None
-        return Usage(
-            tokens_in=as_count(self.usage_table.get("input_tokens")),
-            tokens_out=as_count(self.usage_table.get("output_tokens")),
-        )
+        return as_usage(self.usage_table)
 
     @property
     def reasoning_tokens(self) -> int:
