@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import command_cast
@@ -148,6 +149,19 @@ def test_once_ends_with_1_when_one_is_down_and_says_why(dead: Path) -> None:
     assert done.returncode == 1
     assert (failure["kind"], failure["fault"]) == ("tcp_refused", "endpoint")
     assert monitor("once", cwd=dead).stdout.count("tcp_refused") == 1
+
+
+def test_once_begins_its_first_runs_apart_so_that_their_handshakes_do_not_wait_for_each_other(
+    tmp_path: Path,
+) -> None:
+    endpoints = ", ".join(f'e{number:02} = "{PAST_HOUR}"' for number in range(20))
+    (tmp_path / "monitor.toml").write_text(
+        f'[monitor]\nlisten = ""\n[service.a]\nendpoints = {{ {endpoints} }}\n'
+    )
+    checks = json.loads(monitor("once", "--json", cwd=tmp_path).stdout)["checks"]
+    starts = sorted(datetime.fromisoformat(check["at"]) for check in checks)
+    assert len(starts) == 20
+    assert starts[-1] - starts[0] >= timedelta(seconds=0.18)
 
 
 def test_once_asks_the_services_endpoints_and_checks_that_are_named(simulation: Simulation) -> None:
