@@ -73,10 +73,12 @@ proof: mutants ## the full sizes: mutants, laws, simulation, crashes, long runs
 	$(BIN)/python tests/bench/endurance.py 10
 
 BENCH = WRITE_DOCS=1 $(shell chrt -r 1 true 2>/dev/null && echo chrt -r 1) $(BIN)/python tests/bench
-bench: $(VENV)/.dev ## what it costs, beside its targets, into docs/performance.md; a quarter of an hour
+bench: $(VENV)/.dev ## what it costs, beside its targets, into docs/performance.md; half an hour
 	-$(BENCH)/blackbox.py 5 200
-	-$(BENCH)/ttft.py 10
+	-$(BENCH)/ttft.py 5
+	-$(BENCH)/once.py 5 500
 	-$(BENCH)/stack.py 100 200
+	-$(BENCH)/kuma.py 100 200
 	-$(BENCH)/lateness.py 100 1000
 	-$(BENCH)/start.py 5
 	-$(BENCH)/endurance.py 5

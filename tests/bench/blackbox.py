@@ -3,7 +3,8 @@
     python tests/bench/blackbox.py [ROUNDS] [PROBES]
 
 Ours is the real probe with all phases, its verdict and, for streams, every piece's time. Bare aiohttp notes when each
-piece came, decodes its JSON, and judges nothing; theirs reads the answer and measures no token.
+piece came, decodes its JSON, and judges nothing; theirs reads the answer and measures no token. Garbage is collected as
+seldom as in the daemon, for bare aiohttp too.
 """
 
 import asyncio
@@ -27,6 +28,7 @@ from harness import Table, cpu_of
 from rig import Upstream, free_port, probe, upstream, versions
 
 from monitor.clock import SystemClock
+from monitor.daemon.app import GC_THRESHOLDS
 from monitor.model import Check, Habit, Outcome, Redactor, Secret
 from monitor.probes import attempt
 from monitor.probes.wire.client import Client
@@ -82,6 +84,7 @@ CASES = (
 async def main() -> int:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 600
+    gc.set_threshold(*GC_THRESHOLDS)
     if not shutil.which(EXPORTER):
         print(f"no {EXPORTER} here (apt-get install {EXPORTER}): only our own CPU is measured")
     with upstream() as asked:

@@ -7,13 +7,16 @@ with a rule that alerts on a failing probe. Where they are not installed, ours a
 """
 
 import contextlib
+import json
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
+import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import Table, cpu_of, rss_mb
@@ -82,7 +85,8 @@ def their_stack(asked: Upstream, checks: int) -> Iterator[dict[str, int]]:
         return
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         started = {}
-        for program, arguments in Setup(Path(name), asked, checks).commands().items():
+        setup = Setup(Path(name), asked, checks)
+        for program, arguments in setup.commands().items():
             process = subprocess.Popen(
                 [program, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )
@@ -94,6 +98,7 @@ def their_stack(asked: Upstream, checks: int) -> Iterator[dict[str, int]]:
         if dead:
             raise SystemExit(f"did not start: {', '.join(dead)}")
         yield {program: process.pid for program, process in started.items()}
+        setup.must_succeed()
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,16 @@ class Setup:
     folder: Path
     asked: Upstream
     checks: int
+    address: str = field(default_factory=lambda: f"127.0.0.1:{free_port()}")
+    """Of Prometheus."""
+
+    def must_succeed(self) -> None:
+        """Ask Prometheus whether each check succeeds: one that fails costs less."""
+        query = urllib.parse.urlencode({"query": "sum(probe_success)"})
+        with urllib.request.urlopen(f"http://{self.address}/api/v1/query?{query}") as answer:
+            value = json.load(answer)["data"]["result"][0]["value"][1]
+        if int(value) != self.checks:
+            raise SystemExit(f"got {value} checks of theirs that succeed, want {self.checks}")
 
     def commands(self) -> dict[str, list[str]]:
         exporter, manager = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
@@ -125,7 +140,7 @@ class Setup:
                     [
                         f"--config.file={settings}",
                         f"--storage.tsdb.path={self.folder / 'data'}",
-                        f"--web.listen-address=127.0.0.1:{free_port()}",
+                        f"--web.listen-address={self.address}",
                     ],
                     [
                         f"--config.file={routes}",

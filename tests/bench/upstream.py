@@ -1,9 +1,9 @@
 """The server that the benchmarks ask, in a process of its own: it counts, and knows when it wrote what.
 
-`GET` anything: a short list of models. `POST /20x10ms/...`: a stream that counts as it was asked to, in
-20 pieces 10 ms apart, the first 80 ms after the request. Its last event tells when each piece was
-written, in nanoseconds of the monotonic clock: the piece is encrypted before, so that this is the
-moment of the system call. Ends with its standard input.
+`GET` anything: a short list of models; below `/150ms/` so long after the request. `POST /20x10ms/...`: a stream that counts as it was asked to, in
+20 pieces 10 ms apart, the first 80 ms after the request. Its last event tells between which two moments
+each piece was written, in nanoseconds of the monotonic clock: the piece is encrypted before, so that these
+are the ends of the system call. Ends with its standard input.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from monitor.demo.faulty_listener import context_for, issue
 T = TypeVar("T")
 HEADERS_S, FIRST_S = 0.03, 0.08
 _MANNER = re.compile(r"/(\d+)x(\d+)ms/")
+_WAITING = re.compile(r"/(\d+)ms/")
 _COUNTING = re.compile(rb"numbers (\d+) to (\d+)")
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _MODELS = json.dumps(
@@ -70,13 +71,13 @@ class Line:
         if self._out.pending:
             self._sock.send(self._out.read())
 
-    def write(self, data: bytes) -> int:
-        """When, in nanoseconds."""
+    def write(self, data: bytes) -> tuple[int, int]:
+        """Between which two moments, in nanoseconds."""
         self._tls.write(data)
         sealed = self._out.read()
-        at = time.monotonic_ns()
+        before = time.monotonic_ns()
         self._sock.send(sealed)
-        return at
+        return before, time.monotonic_ns()
 
 
 async def answer(sock: socket.socket, context: ssl.SSLContext) -> None:
@@ -88,6 +89,8 @@ async def answer(sock: socket.socket, context: ssl.SSLContext) -> None:
         if manner and first.startswith("POST"):
             await stream(line, int(manner[1]), int(manner[2]) / 1000, body)
         else:
+            waiting = _WAITING.search(first)
+            await asyncio.sleep(int(waiting[1]) / 1000 if waiting else 0)
             line.write(_head("application/json", f"Content-Length: {len(_MODELS)}") + _MODELS)
         sock.shutdown(socket.SHUT_WR)
 
