@@ -3,4 +3,4 @@
 from monitor.config.build import Config
 from monitor.config.env_references import Secrets
 from monitor.config.json_schema import schema
-from monitor.config.load import USUAL, channels_only, find, load, parse
+from monitor.config.load import USUAL, channels_only, find, from_document, load, parse

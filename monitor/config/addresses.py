@@ -260,7 +260,8 @@ def _store(text: str) -> str:
 def _is_server(text: str) -> bool:
     try:
         parts = urlsplit(text)
-        parts.port  # noqa: B018  # it raises for what is no port
+        if "," not in parts.netloc:  # of several hosts each may have a port
+            parts.port  # noqa: B018  # it raises for what is no port
     except ValueError:
         return False
     return (

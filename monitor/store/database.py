@@ -6,14 +6,14 @@ daemon that writes there, and every transaction of that daemon begins in `Upkeep
 
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import Column, Connection, Engine
+from sqlalchemy import Column, Connection, Engine, Table
 from sqlalchemy.exc import DBAPIError, NoResultFound, StatementError
 
 from monitor.clock import Clock
@@ -129,6 +129,12 @@ class Upkeep(Protocol):
 
     @property
     def rows(self) -> Rows: ...
+
+    def expect(self, connection: Connection, table: Table, begins: Iterable[int]) -> None:
+        """Make room for rows of the past that are about to be copied; they begin at these values of the first column."""
+
+    def copied(self, connection: Connection) -> None:
+        """Let the ids that are given next follow on those that were copied."""
 
     def shrink(self, connection: Connection) -> bool:
         """Bring the store a step nearer to its size. True while there is more to do."""

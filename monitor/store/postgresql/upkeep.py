@@ -5,12 +5,13 @@ Damage, full disks and copies are the server's own business, and of who runs it.
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from uuid import uuid4
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Table, text
 from sqlalchemy.exc import DBAPIError
+from sqlmodel import SQLModel
 
 from monitor.clock import Clock
 from monitor.model import StoreError
@@ -160,6 +161,18 @@ class ServerUpkeep:
     def suspected(self) -> None: ...
 
     def look_through(self, stop: Callable[[], bool]) -> None: ...
+
+    def expect(self, connection: Connection, table: Table, begins: Iterable[int]) -> None:
+        if table in partitions.PARTED:
+            partitions.make_days(connection, (at // DAY_MS for at in begins))
+
+    def copied(self, connection: Connection) -> None:
+        for table in SQLModel.metadata.sorted_tables:
+            column = table.autoincrement_column
+            if column is not None:
+                highest = f"(SELECT coalesce(max({column.name}), 0) + 1 FROM {table.name})"  # noqa: S608  # our own names
+                sequence = f"pg_get_serial_sequence('{table.name}', '{column.name}')"
+                connection.exec_driver_sql(f"SELECT setval({sequence}, {highest}, false)")
 
     def shrink(self, connection: Connection) -> bool:
         """Drop the oldest day of a store that is too large. True if one went."""

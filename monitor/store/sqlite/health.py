@@ -9,13 +9,13 @@ import contextlib
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.exc import DatabaseError, DBAPIError
 
 from monitor.clock import Clock
@@ -330,6 +330,10 @@ class FileHealth:
         with self.engine.begin() as connection:
             pages = sizes(connection)
         return pages.total * pages.page >= 0.95 * file_limit(self.max_size)
+
+    def expect(self, connection: Connection, table: Table, begins: Iterable[int]) -> None: ...
+
+    def copied(self, connection: Connection) -> None: ...
 
     def shrink(self, connection: Connection) -> bool:
         """Forget what is too much, then cut off what is free. True while there is more to do."""
