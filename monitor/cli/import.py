@@ -7,7 +7,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -92,12 +92,17 @@ def _write_config(
 
 def _add_history(file: Path, planned: Plan, path: Path) -> None:
     """Add the heartbeats to the store of the configuration at `path`, and say what came of it."""
-    loaded = load(path, secrets=Secrets.NONE)
+    loaded = load(path, secrets=Secrets.NONE, known=planned.imported.secrets)
     monitors: dict[str, str] = {}
     for monitor, place in planned.places.items():
         monitors.setdefault("/".join(place), monitor)
+    endpoints = (endpoint for service in loaded.services for endpoint in service.endpoints)
+    retired = {endpoint.path for endpoint in endpoints if endpoint.retired}
     for key in sorted(monitors.keys() - {check.key for check in loaded.checks}):
-        say(f"no history: {path} has no check {key}; it was renamed or left out")
+        if key.rpartition("/")[0] in retired:
+            say(f"no history: {key} is of a base URL that is retired, and is not asked")
+        else:
+            say(f"no history: {path} has no check {key}; it was renamed or left out")
     with (
         closing(KumaDatabase(file)) as database,
         progress("heartbeats", database.count_heartbeats()) as advance,
@@ -135,14 +140,18 @@ def _write_credentials(folder: Path, secrets: Mapping[str, str], *, force: bool)
 
 
 def _write(path: Path, text: str, mode: int) -> None:
-    """Write a file that has its rights from its first byte on."""
+    """Write a file whole or not at all. It has its rights from its first byte on."""
+    draft = path.with_name(f".{path.name}.new")
     try:
-        path.unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
         with os.fdopen(
-            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8"
+            os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8"
         ) as file:
             file.write(text)
+        draft.replace(path)
     except OSError as error:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
         raise MonitorError(f"{path} cannot be written: {error.strerror}") from None
 
 

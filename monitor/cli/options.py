@@ -7,6 +7,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -82,13 +83,16 @@ def load(
     level: str = "WARNING",
     secrets: Secrets = Secrets.ALL,
     strict: bool = False,
+    known: Mapping[str, str] = MappingProxyType({}),
 ) -> Config:
     """Read the configuration and set up logging. `secrets` are those that the command needs.
 
-    `strict`: whether it refuses what is written wrongly and can be understood all the same.
+    `strict`: whether it refuses what is written wrongly and can be understood all the same. `known` are
+    values of references that the environment need not have.
     """
     file = config.find(path)
-    loaded = config.load(file, service_env(file, os.environ), secrets=secrets, strict=strict)
+    env = service_env(file, {**known, **os.environ})
+    loaded = config.load(file, env, secrets=secrets, strict=strict)
     journal = "JOURNAL_STREAM" in os.environ or "INVOCATION_ID" in os.environ
     logs.set_up(Redactor(loaded.secrets), level=level, journal=journal)
     return loaded

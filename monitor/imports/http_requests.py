@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
-from monitor.imports.imported import Collector, ImportedCheck, name_of, shown
+from monitor.imports.imported import SECRET_NAME, Collector, ImportedCheck, name_of, shown
 from monitor.imports.llm_address import LlmCall, listed_model, llm_call
 from monitor.model.check import HEADER_NAME, MESSAGE_HEADERS
 from monitor.model.config_text import slug
@@ -19,9 +19,11 @@ _OF_A_CALL = frozenset({"accept", "content-type", "anthropic-version", "user-age
 _HARMLESS = frozenset({"accept", "accept-language", "cache-control", "content-type", "user-agent"})
 _KEY_HEADERS = ("authorization", "x-api-key", "x-goog-api-key")
 _BEARER = re.compile(r"bearer\s+(\S+)\s*", re.IGNORECASE)
-_SECRET_QUERY = re.compile(
-    r"[?&](?:\w*[_-])?(?:key|apikey|token|secret|sig|signature|password|pass|auth)=", re.IGNORECASE
+_SECRET_QUERY = re.compile(rf"[?&]{SECRET_NAME}=", re.IGNORECASE)
+_SECRET_FIELD = re.compile(
+    rf"(?:\"{SECRET_NAME}\"\s*:|(?:\A|[&\s]){SECRET_NAME}=|<{SECRET_NAME}\b)", re.IGNORECASE
 )
+"""A field of JSON, a form or XML whose value is secret."""
 FINAL_STATUSES = frozenset(status.value for status in HTTPStatus if status.value >= 200)
 """The registered statuses of an answer; those of 1xx come before one."""
 SUCCESSES = frozenset(status for status in FINAL_STATUSES if status < 300)
@@ -177,7 +179,8 @@ class _Making:
                 for path, value in asked.json.items()
             }
         if asked.body:
-            settings["body"] = text(asked.body, self._hint, "body")
+            keep = self._collector.secret if _SECRET_FIELD.search(asked.body) else text
+            settings["body"] = keep(asked.body, self._hint, "body")
         if asked.timeout:
             settings["timeout"] = asked.timeout
         if asked.slow:

@@ -13,6 +13,15 @@ from monitor.model.secret import REFERENCE
 _LONGEST_NAME = 80
 """Characters of a name that the configuration takes."""
 _redact = Redactor()
+_LOGIN = re.compile(r"(?<=://)[^\s/?#]*@")
+SECRET_NAME = r"(?:\w*[_-])?(?:key|apikey|token|secret|sig|signature|password|passwd|pass|pwd|auth)"
+"""What a field is called whose value is secret."""
+_SECRET_QUERY = re.compile(rf"([?&]{SECRET_NAME}=)[^&#\s\"]+", re.IGNORECASE)
+
+
+def without_secrets(text: str) -> str:
+    """Return a text as people may read it: without keys, and without the logins and secret fields of addresses."""
+    return _SECRET_QUERY.sub(r"\1***", _LOGIN.sub("***@", _redact(text)))
 
 
 class ImportFileError(MonitorError):
@@ -109,7 +118,7 @@ class Collector:
         self._names: dict[str, str] = {}
 
     def remark(self, place: str, what: str) -> None:
-        self._remarks[Remark(place, clean_text(_redact(what), 400))] = None
+        self._remarks[Remark(without_secrets(place), clean_text(without_secrets(what), 400))] = None
 
     def secret(self, value: str, *hints: str) -> str:
         """Put a value aside and return its reference; the same value has one name.
@@ -150,13 +159,13 @@ class Collector:
 def name_of(value: object, default: str) -> str:
     """Return a name for people: one line, without what the configuration would take for a reference."""
     text = value if isinstance(value, str) else ""
-    return clean_text(_redact(text).replace("${", "$ {"), _LONGEST_NAME) or default
+    return clean_text(without_secrets(text).replace("${", "$ {"), _LONGEST_NAME) or default
 
 
 def shown(value: object, limit: int = 60) -> str:
     """Return a value as a remark quotes it: in quotes where it is a text, without secrets, cut."""
     if isinstance(value, str):
-        return f'"{clean_text(_redact(value[: limit * 8]), limit)}"'
+        return f'"{clean_text(without_secrets(value[: limit * 8]), limit)}"'
     if isinstance(value, dict | list | tuple | set):
         return "a table" if isinstance(value, dict) else "a list"
     return clean_text(str(value)[: limit * 4] if not isinstance(value, int) else _digits(value), 40)

@@ -1,11 +1,14 @@
 """`monitor import` of what Uptime Kuma keeps: every command is run, and what it writes is validated and read."""
 
 import json
+import os
 import stat
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
 
+import command_cast
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -462,6 +465,45 @@ def test_files_that_are_there_stay_as_they_are_unless_forced(tmp_path: Path) -> 
     assert tomllib.loads(printed.stdout)["service"]["a-example"]["key"] == "${A_EXAMPLE_KEY}"
     assert "secrets are to be given as A_EXAMPLE_KEY" in printed.stderr
     assert KEY not in printed.stdout + printed.stderr
+
+
+def test_logins_of_addresses_and_secrets_of_bodies_stand_in_no_file_and_are_not_said(
+    tmp_path: Path,
+) -> None:
+    form = "user=bob&password=s3cret-of-a-form"
+    asked = [
+        monitor(1, name="ftp", url="ftp://bob:s3cret-of-ftp@a.example/"),
+        monitor(2, name="ftp://bob:s3cret@b.example/?token=s3cret", url="ftp://b.example/"),
+        monitor(3, url="https://c.example", method="POST", body='{"user": "b", "pass": "s3cret"}'),
+        monitor(4, url="https://d.example", method="POST", body=form),
+        monitor(5, url="https://e.example", method="POST", body='{"max_tokens": 1}'),
+    ]
+    (tmp_path / "backup.json").write_text(backup(asked))
+    document, said = written(tmp_path, "backup.json")
+    probes = {name: table["probes"]["http"] for name, table in document["service"].items()}
+    assert probes["c-example"]["body"] == "${C_EXAMPLE_BODY}"
+    assert probes["d-example"]["body"] == "${D_EXAMPLE_BODY}"
+    assert probes["e-example"]["body"] == '{"max_tokens": 1}'
+    assert (tmp_path / "credentials" / "D_EXAMPLE_BODY").read_text() == f"{form}\n"
+    assert any('"ftp://***@a.example/" is not carried over' in line for line in said)
+
+
+def test_a_file_that_cannot_be_written_whole_leaves_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "backup.json").write_text(backup([monitor(1, name="a", url="https://a.example/")]))
+    (tmp_path / "monitor.toml").write_text("mine")
+    limited = f"ulimit -f 0; exec '{command_cast.MONITOR}' import backup.json --force"
+    done = subprocess.run(
+        ["bash", "-c", f"trap '' XFSZ; {limited}"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, "cannot be written" in done.stderr) == (1, True), done.stderr
+    assert (tmp_path / "monitor.toml").read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["backup.json", "monitor.toml"]
 
 
 LIKELY = {name: st.nothing() for name in [*monitor(1), "jsonPath", "expectedValue", "config"]} | {

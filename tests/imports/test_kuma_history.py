@@ -1,12 +1,14 @@
 """`monitor import --history`: what Uptime Kuma measured becomes history, once, and says no more than was measured."""
 
 import json
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import command_cast
 import pytest
 from hypothesis import given
 from import_cast import anything, like, run
@@ -94,6 +96,20 @@ def test_heartbeats_become_runs_once(tmp_path: Path) -> None:
     for command in (["render"], ["status"], ["history", KEY], ["history", KEY, "--by", "day"]):
         done = run(tmp_path, *command)
         assert (done.returncode, done.stderr) == (0, ""), done.stderr
+
+
+def test_history_is_added_where_only_the_import_knows_a_secret_and_a_pause_is_told(
+    tmp_path: Path,
+) -> None:
+    secret = {**MONITOR, "url": "https://h.example/x?token=of-nobody"}
+    paused = {**MONITOR, "id": 8, "name": "old", "url": "https://p.example/", "active": 0}
+    database(tmp_path / "kuma.db", 1, monitor=[secret, paused], heartbeat=BEATS)
+    env = {"PATH": os.environ["PATH"]}
+    done = command_cast.monitor("import", "kuma.db", "--history", cwd=tmp_path, env=env)
+    assert done.returncode == 0, done.stderr
+    assert f"history: 4 runs of {KEY}" in done.stdout
+    told = "no history: p-example/old/http is of a base URL that is retired, and is not asked"
+    assert told in done.stdout.splitlines()
 
 
 def test_what_is_older_than_all_that_is_known_is_added_to_it(tmp_path: Path) -> None:
