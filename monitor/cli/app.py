@@ -8,6 +8,7 @@ Exit codes: 78 for a bad configuration, 2 for wrong usage, 70 for a fault of our
 1 for everything else that failed. A command whose reader goes away ends by SIGPIPE.
 """
 
+import errno
 import os
 import re
 import sys
@@ -30,6 +31,8 @@ GROUP_HELP = {
     "identity": "Record, compare and show one-word answers.",
 }
 """The help of a command's first word, where its name has two."""
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What a write says that finds no room. It names no file where it is a standard stream."""
 _FIRST_LINE = re.compile(r'"""`monitor (?P<name>[a-z -]+)`: (?P<help>.+\.)(?:"""|$)')
 _SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 
@@ -174,6 +177,8 @@ def _told(error: Exception) -> tuple[str, int]:
         return printable(error.report), EX_CONFIG
     if isinstance(error, MonitorError):
         return printable(str(error)), 1
+    if isinstance(error, OSError) and error.errno in _NO_ROOM and error.filename is None:
+        return f"the output cannot be written: {error.strerror}", 1
     return _internal_error(error), EX_SOFTWARE
 
 

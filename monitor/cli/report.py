@@ -240,7 +240,18 @@ def _rounded(place: PlaceReport, figure: str) -> dict[str, float | None]:
 
 
 _COLUMNS = (
-    *("row", "month", "zone", "service", "endpoint", "name", "vantage", "check"),
+    *(
+        "row",
+        "month",
+        "zone",
+        "counted_from",
+        "counted_until",
+        "service",
+        "endpoint",
+        "name",
+        "vantage",
+        "check",
+    ),
     *("availability", "good", "measured", "up", "degraded", "down"),
     *("maintenance", "unknown", "missed", "down_s"),
     *(f"{figure}_ms_{name}" for figure in FIGURES for name in QUANTILES),
@@ -262,7 +273,7 @@ def _csv_rows(config: Config, report: MonthReport) -> Iterator[dict[str, object]
     for service in report.services:
         for endpoint in service.endpoints:
             for place in endpoint.places:
-                yield _endpoint_row(config, service, endpoint, place)
+                yield _endpoint_row(config, report, service, endpoint, place)
         for vantage, spend in (service.spent or {}).items():
             yield _spend_row(service, vantage, spend, report.currency)
     for incident in report.incidents:
@@ -280,11 +291,17 @@ def _csv_rows(config: Config, report: MonthReport) -> Iterator[dict[str, object]
 
 
 def _endpoint_row(
-    config: Config, service: ServiceReport, endpoint: EndpointReport, place: PlaceReport
+    config: Config,
+    report: MonthReport,
+    service: ServiceReport,
+    endpoint: EndpointReport,
+    place: PlaceReport,
 ) -> dict[str, object]:
     told = _place_document(config, place)
     return {
         "row": "endpoint",
+        "counted_from": iso_time(report.counted[0]),
+        "counted_until": iso_time(report.counted[1]),
         "service": service.id,
         "endpoint": endpoint.path,
         "name": endpoint.name,

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from difflib import get_close_matches
 from importlib.util import find_spec
+from ipaddress import ip_address
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -20,6 +21,7 @@ from monitor.model.check import names_version
 _HTTP = ("http", "https")
 _LONGEST_LABEL = 63
 """Letters between two dots of a name (RFC 1035)."""
+_HOST_NAME = re.compile(r"[\w.-]+")
 _CALL = re.compile(
     r"(?P<base>.*?/v\d+(?:[a-z]+\d*)?|.*?)(?:/chat/completions|(?<=\d)/(?:completions|responses|messages|embeddings"
     r"|moderations|rerank|models|images/[a-z]+|audio/[a-z]+)|/models/[^/]+:(?:stream)?[gG]enerateContent)/?"
@@ -203,8 +205,18 @@ def _is_http(text: str) -> bool:
 
 
 def is_listen_address(text: str) -> bool:
-    host, sign, port = text.rpartition(":")
-    return bool(sign and host and port.isascii() and port.isdigit() and int(port[:9]) < 65_536)
+    host, _, port = text.rpartition(":")
+    is_port = port.isascii() and port.isdigit() and int(port[:9]) < 65_536
+    return is_port and (_HOST_NAME.fullmatch(host) is not None or _is_ip(host))
+
+
+def _is_ip(host: str) -> bool:
+    """Say whether it is an address of IP, one of version 6 with or without its brackets."""
+    try:
+        ip_address(host[1:-1] if host.startswith("[") and host.endswith("]") else host)
+    except ValueError:
+        return False
+    return True
 
 
 def _listen(text: str) -> str:

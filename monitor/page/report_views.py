@@ -298,6 +298,11 @@ def _incident(
     where = language.listed([names.get(path, path) for path in paths])
     if len(paths) > _MOST_NAMES:
         where = language.ngettext("%(num)s base URL", "%(num)s base URLs", len(paths))
+    if len(report.services) > 1:  # a base URL may have the same name in several
+        services = {service.id: service for service in report.services}
+        if service := services.get(incident.service or ""):
+            name = formatting.name(service.name, service.id)
+            where = say("%(where)s: %(why)s", where=name, why=where)
     return (
         f"#{incident.id}",
         formatting.label(STATES[incident.severity], language),

@@ -104,6 +104,12 @@ async def test_of_many_incidents_the_newest_are_told_and_how_many_are_left_out(
     assert answer["left_out"] == 59 - MOST_INCIDENTS
 
 
+@pytest.mark.parametrize("number", [-1, 2**63, 10**30])
+def test_a_number_that_no_incident_has_is_no_fault_of_ours(tools: Tools, number: int) -> None:
+    with pytest.raises(MonitorError, match="there is no such incident"):
+        tools.incidents(number)
+
+
 async def test_history_is_of_a_check_and_of_no_more_rows_than_an_assistant_reads(
     tools: Tools, tmp_path: Path
 ) -> None:

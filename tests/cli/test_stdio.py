@@ -62,6 +62,23 @@ async def test_so_does_whatever_else_prints(home: Path, command: tuple[str, ...]
     assert unread(*command, cwd=home) == (-signal.SIGPIPE, "")
 
 
+@pytest.mark.parametrize("command", ["schema", "validate", "status --json", "export", "--version"])
+async def test_output_that_finds_no_room_is_no_fault_of_ours(home: Path, command: str) -> None:
+    await remember(home, 1)
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [MONITOR, *command.split()],
+            cwd=home,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    told = "the output cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (1, told)
+
+
 def test_what_fails_still_says_why_and_ends_with_its_own_status(home: Path) -> None:
     (home / "monitor.toml").write_text("[service.a]\nendpoints = 3\n")
     code, said = unread("status", cwd=home)

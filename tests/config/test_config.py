@@ -249,7 +249,19 @@ def test_a_file_that_the_environment_overrules_is_warned_of() -> None:
     assert not read(ONE, at).warnings
 
 
-@pytest.mark.parametrize("text", ["8080", ":8080", "0.0.0.0", "0.0.0.0:http", "0.0.0.0:99999"])
+@pytest.mark.parametrize("text", ["[::]:8080", ":::8080", "localhost:8080", "my_host.lan:8080"])
+def test_it_listens_at_an_address_or_a_name(text: str) -> None:
+    host = text.removesuffix(":8080").strip("[]")
+    assert read(ONE, {"MONITOR_LISTEN": text}).listen == (host, 8080)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("8080", ":8080", "0.0.0.0", "0.0.0.0:http", "0.0.0.0:99999"),
+        *("http://0.0.0.0:8080", "localhost:80:80", "[::1", "[]:80", "a b:80", "[localhost]:80"),
+    ],
+)
 def test_a_wrong_address_in_the_environment_is_a_complaint_beside_the_others(text: str) -> None:
     assert complaints(f'[page]\ndirr = "x"\n{ONE}', {"MONITOR_LISTEN": text}) == [
         (

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from cast import english_words
+from page_cast import SERVICE
 from report_cast import DAY, HOSTILE, HOUR, LATER, NOVEMBER, founding, hostile, html, said
 
 from monitor.model import Month
@@ -59,6 +60,18 @@ def test_incidents_are_told_by_kind_and_never_in_the_words_of_an_endpoint() -> N
         "#2 | No data | the monitor itself | bad gateway | 2026-11-03 00:00 | 2026-11-03 03:00 | 3 h",
     ]
     assert HOSTILE not in str(table)
+
+
+def test_incidents_of_several_services_name_theirs() -> None:
+    report = founding()
+    other = replace(report.services[0], id="other", name="Other", endpoints=())
+    table = said(replace(report, services=(*report.services, other))).incidents
+    assert table is not None
+    assert [row[2] for row in table.rows] == [
+        f"{SERVICE.name}: Direct to the US origin",
+        f"{SERVICE.name}: 6 base URLs",
+        "the monitor itself",
+    ]
 
 
 def test_a_month_of_which_nothing_is_known_says_so_and_claims_nothing() -> None:
