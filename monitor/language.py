@@ -5,10 +5,11 @@ is asked for, once. Values are filled in as `%(name)s`, so a literal per cent si
 """
 
 import gettext
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from io import BytesIO
@@ -42,15 +43,21 @@ class Language:
         return "" if self.code.startswith(_WITHOUT_SPACES) else " "
 
     def gettext(self, message: str, /, **values: object) -> str:
-        return self.catalogue.gettext(message) % values
+        return self.filled(self.catalogue.gettext(message), values)
+
+    def filled(self, pattern: str, values: Mapping[str, object]) -> str:
+        """Fill values into a translated sentence; where there are no spaces between words, names in Latin letters get some."""
+        if self.space or not values:
+            return pattern % values
+        return _with_marks(pattern) % _Apart(values)
 
     def ngettext(self, one: str, many: str, num: int, /, **values: object) -> str:
         """Translate a sentence about a number, which `%(num)s` stands for."""
-        return self.catalogue.ngettext(one, many, num) % {"num": num, **values}
+        return self.filled(self.catalogue.ngettext(one, many, num), {"num": num, **values})
 
     def pgettext(self, context: str, message: str, /, **values: object) -> str:
         """Translate a sentence in its `context`, which tells apart what English says alike."""
-        return self.catalogue.pgettext(context, message) % values
+        return self.filled(self.catalogue.pgettext(context, message), values)
 
     def observed(self, message: str) -> str:
         """Return what a run observed, the message of its failure: `got HTTP 502, want 200`."""
@@ -103,6 +110,42 @@ class Language:
             return self.gettext("%(moment)s UTC", moment=utc.strftime(pattern))
         beside = utc.strftime("%H:%M" if utc.date() == local.date() else pattern)
         return self.gettext("%(moment)s (%(utc)s UTC)", moment=local.strftime(pattern), utc=beside)
+
+
+_VALUE = re.compile(r"%\((\w+)\)s")
+_HAN = re.compile("[\u3400-\u9fff]")
+_LATIN = re.compile("[A-Za-z]")
+_EDGE = re.compile("[A-Za-z0-9]")
+
+
+@lru_cache(maxsize=4096)
+def _with_marks(pattern: str) -> str:
+    """Mark in `%(<name>)s` on which sides of a value a Han character stands; a zero-width space between is none."""
+
+    def marks(value: re.Match[str]) -> str:
+        before = pattern[: value.start()].rstrip("\u200b")[-1:]
+        after = pattern[value.end() :].lstrip("\u200b")[:1]
+        left, right = "<" * bool(_HAN.match(before)), ">" * bool(_HAN.match(after))
+        return f"%({left}{value[1]}{right})s"
+
+    return type(pattern)(_VALUE.sub(marks, pattern))  # a template's pattern stays `Markup`
+
+
+class _Apart:
+    """Fill values into a pattern with marks: a name in Latin letters is set off from Chinese, and no line begins with it."""
+
+    def __init__(self, values: Mapping[str, object]) -> None:
+        self._values = values
+
+    def __getitem__(self, mark: str) -> object:
+        value = self._values[mark.strip("<>")]
+        if not isinstance(value, str) or not _LATIN.search(value):
+            return value
+        if mark.startswith("<") and _EDGE.match(value):
+            value = "\u00a0" + value
+        if mark.endswith(">") and _EDGE.match(value[-1:]):
+            value += " "
+        return value
 
 
 def marked(message: str) -> str:

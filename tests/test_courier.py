@@ -166,8 +166,8 @@ async def test_messages_are_told_in_chinese_where_that_is_wanted(
     assert [text.splitlines() for text in phone.messages] == [
         [
             "🔴 OhMyGPT · Cloudflare CDN：不可用",
-            "改用：https://direct.example（首字420ms）",
-            "原因：网关错误。自 11-24 11:42 UTC起，已18分钟。责任：端点侧。[#1]",
+            "改用：https://direct.example（首字 420ms）",
+            "原因：网关错误。自 11-24 11:42 UTC 起，已18分钟。责任：端点侧。[#1]",
             "现象：返回 HTTP 502，应为 200",
             "https://status.example/incidents/1/",
         ],
@@ -175,7 +175,7 @@ async def test_messages_are_told_in_chinese_where_that_is_wanted(
             "✅ s2 · cf-cdn：已恢复，不可用持续18分钟",
             "11-24 11:42 UTC → 11-24 12:00 UTC。[#2]",
             "失败检测：网关错误 7 次",
-            "本月累计故障：2小时5分钟。",
+            "本月不可用：2小时5分钟。",
             "https://status.example/incidents/2/",
         ],
     ]

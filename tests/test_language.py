@@ -179,7 +179,7 @@ def test_lists_numbers_and_contexts() -> None:
         "a and b",
         "a, b and c",
     ]
-    assert chinese.listed(["a", "b", "c"]) == "a、b和c"
+    assert chinese.listed(["a", "b", "c"]) == "a、b 和\xa0c"
     assert ENGLISH.ngettext("%(num)s of %(all)s", "%(num)s", 1, all=2) == "1 of 2"
     assert ENGLISH.gettext("100 %%") == "100 %"
     assert ENGLISH.pgettext("anywhere", "a sentence of %(n)s words", n=5) == "a sentence of 5 words"
@@ -266,3 +266,42 @@ def test_an_observation_is_said_in_chinese_and_foreign_words_stay_in_quotes(
 def test_whatever_an_endpoint_said_is_quoted_whole(words: str) -> None:
     said = language("zh-CN").observed(f'got HTTP 500: "{words}", want 200')
     assert said == f"返回 HTTP 500：“{words}”，应为 200"
+
+
+NAMES_OF_PLACES = st.sampled_from(["Shanghai", "US direct", "proxy 1", "法兰克福", "fra"])
+
+
+@given(NAMES_OF_PLACES)
+def test_no_chinese_sentence_runs_into_a_name_in_latin_letters(name: str) -> None:
+    chinese = language("zh-CN")
+    for message in catalogue("zh-CN"):
+        for pattern in (message.string,) if isinstance(message.string, str) else message.string:
+            fields = dict.fromkeys(re.findall(r"%\((\w+)\)s", pattern), name)
+            text = chinese.filled(pattern, fields) if fields else ""
+            touching = rf"[\u3400-\u9fff]\u200b?{name}|{name}\u200b?[\u3400-\u9fff]"
+            assert name == "法兰克福" or not re.search(touching, text), text
+            assert text.replace("\u00a0", "").replace(" ", "") == (
+                pattern % fields if fields else ""
+            ).replace("\u00a0", "").replace(" ", "")
+
+
+def test_one_english_term_is_one_chinese_term() -> None:
+    docs = MONITOR.parent / "docs"
+    table = (
+        (docs / "contributing.md")
+        .read_text()
+        .split("| term | Chinese | never |\n|---|---|---|\n")[1]
+    )
+    rows = [row.split("|")[2:4] for row in table.split("\n\n")[0].splitlines()]
+    assert len(rows) > 8
+    said = "\n".join(
+        text
+        for message in catalogue("zh-CN")
+        for text in ((message.string,) if isinstance(message.string, str) else message.string)
+    )
+    said += "".join(path.read_text() for path in docs.glob("*.zh.md"))
+    for chosen, never in rows:
+        for term in re.findall("[\u3400-\u9fff]+", chosen.split("(")[0]):
+            assert term in said, term
+        for term in never.split(","):
+            assert term.strip() not in said, f"want {chosen.strip()}"

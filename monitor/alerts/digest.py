@@ -10,8 +10,8 @@ from monitor.alerts.message_parts import (
     closing,
     instead,
     is_unmeasured,
-    lasted,
     message,
+    recovered,
 )
 from monitor.language import marked
 from monitor.model import Incident, Message, NotificationType, OutboxMessage, Severity
@@ -114,10 +114,7 @@ def _line(incident: Incident, context: Context) -> str:
     """Return a line: `[#12] OhMyGPT, Cloudflare CDN: down. Use https://…. Bad gateway since 24 Nov 12:00 UTC`."""
     facts = facts_of(incident, context)
     if incident.closed:
-        length = lasted(incident.closed - incident.opened, context)
-        title = context.say(
-            "%(where)s: recovered, was %(state)s for %(lasted)s", lasted=length, **facts
-        )
+        title = recovered(incident, context)
         if incident.is_unwatched:
             title = context.say("%(where)s: no longer watched, was %(state)s", **facts)
     elif is_unmeasured(incident, context):

@@ -39,10 +39,17 @@ def downtime(
     return length(outages) - length(overlaps(united(outages), united(planned)))
 
 
-def partial_for(incident: Incident) -> timedelta:
-    """Return how long a closed incident was down from some vantages only, of one that was down at all."""
+def bad_for(incident: Incident) -> tuple[timedelta, timedelta]:
+    """Return how long a closed incident was as bad as it says, and how long it was down from some vantages only.
+
+    What was down counts as in `downtime`; any other trouble is one from its begin to its end.
+    """
     assert incident.closed is not None
-    return incident.closed - incident.opened - length(down_spans(incident, incident.closed))
+    whole = incident.closed - incident.opened
+    if incident.severity is not Severity.DOWN:
+        return whole, timedelta(0)
+    down = length(down_spans(incident, incident.closed))
+    return down, whole - down
 
 
 def still_needed(closed: Mapping[int, Incident], now: datetime) -> dict[int, Incident]:

@@ -151,13 +151,18 @@ def _settled(incident: Incident) -> Incident:
     return replace(incident, severity=Severity.PARTIAL if is_partial else Severity.DOWN)
 
 
-def reach_changed(incident: Incident, check: str, at: datetime, *, is_partial: bool) -> Incident:
-    """Note that a check of it is bad from more vantages than before, or from fewer; no turn lies before the last one."""
+def reach_changed(
+    incident: Incident, check: str, at: datetime, votes: str, *, is_partial: bool
+) -> Incident:
+    """Note that a check of it is bad from more vantages than before, or from fewer; no turn lies before the last one.
+
+    `votes` says from how many of those that measured it, as `2 of 5`.
+    """
     turns = [
         entry.at for entry in incident.timeline if entry.check == check and entry.what in TURNS
     ]
     what = EntryKind.NARROWED if is_partial else EntryKind.WIDENED
-    entry = TimelineEntry(at=max([at, *turns]), what=what, check=check)
+    entry = TimelineEntry(at=max([at, *turns]), what=what, check=check, text=votes)
     return with_entry(_reaching(incident, check, is_partial=is_partial), entry)
 
 

@@ -26,6 +26,7 @@ from monitor.alerts.message_parts import (
     moment,
     name,
     reasons,
+    recovered,
     state,
     where,
     whose,
@@ -165,10 +166,7 @@ def _ended(outgoing: OutboxMessage, incident: Incident, context: Context, *, new
     """Tell the end of an incident; `news`: nobody heard of it while it went on."""
     assert incident.closed is not None
     facts = facts_of(incident, context)
-    length = lasted(incident.closed - incident.opened, context)
-    title = context.say(
-        "%(where)s: recovered, was %(state)s for %(lasted)s", lasted=length, **facts
-    )
+    title = recovered(incident, context)
     end = moment(incident.closed, context)
     span = context.say("From %(begin)s to %(end)s. [#%(number)s]", end=end, **facts)
     if end == facts["begin"]:  # within the minute

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from unicodedata import east_asian_width
 
 from monitor.alerts.alternatives import Alternative, Alternatives, Others
-from monitor.alerts.downtime import partial_for
+from monitor.alerts.downtime import bad_for
 from monitor.alerts.incidents import TOGETHER, endpoint_of
 from monitor.language import ENGLISH, MOST_REASONS, Language, marked
 from monitor.model import Incident, Message, Severity, Unmeasured
@@ -36,7 +36,6 @@ _STATE = {
     Severity.ACCOUNT: marked("refused over key or account"),
     Severity.MONITOR: marked("out of sight"),
 }
-_STATE_THAT_WALKED = marked("down from some places, at times from most")
 _STATE_FROM = {
     Severity.DOWN: marked("down from %(places)s"),
     Severity.PARTIAL: marked("down from %(places)s"),
@@ -137,8 +136,7 @@ def name(path: str, context: Context) -> str:
 def state(incident: Incident, context: Context) -> str:
     """Say how bad it is, or was: the vantages of its end need not be those that saw it bad all the time."""
     if incident.closed and any(entry.vantage for entry in incident.timeline):
-        walked = incident.severity is Severity.DOWN and partial_for(incident) > TOGETHER
-        return context.say(_STATE_THAT_WALKED if walked else _STATE[incident.severity])
+        return context.say(_STATE[incident.severity])
     if incident.severity in _STATE_FROM_ALL and _is_seen_by_all(incident, context):
         return context.say(_STATE_FROM_ALL[incident.severity])
     if incident.places and incident.severity in _STATE_FROM:
@@ -148,6 +146,21 @@ def state(incident: Incident, context: Context) -> str:
         places = places_named(heard or incident.places, context)
         return context.say(_STATE_FROM[incident.severity], places=places)
     return context.say(marked("blind") if incident.service is None else _STATE[incident.severity])
+
+
+def recovered(incident: Incident, context: Context) -> str:
+    """Say of one that is over how bad it was and for how long: of an outage, how long it was down, and how long from some places only."""
+    bad, partial = bad_for(incident)
+    facts = {"where": where(incident, context), "state": state(incident, context)}
+    if partial <= TOGETHER:  # not all places look at the same moment
+        sentence = marked("%(where)s: recovered, was %(state)s for %(lasted)s")
+        return context.say(sentence, lasted=lasted(bad, context), **facts)
+    return context.say(
+        "%(where)s: recovered, was %(state)s for %(lasted)s, and from some places only for %(partial)s",
+        lasted=lasted(bad, context),
+        partial=lasted(partial, context),
+        **facts,
+    )
 
 
 def _whence(incident: Incident, context: Context) -> list[str]:

@@ -80,7 +80,9 @@ def recounted(incident: Incident, recount: Recount, now: datetime) -> TimedChang
     changed = incidents.seen_from(incident, check, recount.at, accusers, recount.kind)
     if is_partial is (check in incident.partial):
         return TimedChange(changed)
-    changed = incidents.reach_changed(changed, check, recount.at, is_partial=is_partial)
+    standing = recount.standing
+    votes = f"{len(standing.bad)} of {len(standing.bad) + len(standing.good)}"
+    changed = incidents.reach_changed(changed, check, recount.at, votes, is_partial=is_partial)
     if changed.severity is incident.severity or changed.muted or not changed.announced:
         return TimedChange(changed)
     if changed.severity is changed.told_as:

@@ -26,7 +26,7 @@ def down_spans(incident: Incident, now: datetime) -> list[Span]:
 def outages(path: str, incidents: Iterable[Incident], now: datetime) -> list[Span]:
     """Return when a base URL, `service/endpoint`, was down: times that do not overlap, in order.
 
-    A base URL is down while any of its checks is believed down, from most places where several probe.
+    A base URL is down while any of its checks is believed down, from as many places as the quorum asks for where several probe.
     """
     spans: list[Span] = []
     for incident in incidents:

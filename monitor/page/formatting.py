@@ -101,12 +101,7 @@ def whence(place: str, language: Language = ENGLISH) -> str:
     """Return `from Shanghai`, `from here`."""
     if place == LOCAL:
         return language.gettext("from here")
-    return language.gettext("from %(place)s", place=apart(place, language))
-
-
-def apart(place: str, language: Language) -> str:
-    """Set a name in Latin letters off from Chinese, which not every browser does by itself; no line begins with it."""
-    return f"\u00a0{place} " if place.isascii() and not language.space else place
+    return language.gettext("from %(place)s", place=place)
 
 
 def seconds(milliseconds: float | None, language: Language = ENGLISH) -> str:  # noqa: ARG001  # SI is one language

@@ -189,7 +189,14 @@ def paragraph(
         *_open_incidents(endpoints, incidents, unmeasured, language),
         *own_trouble(incidents, unmeasured, language),
     ]
-    return language.space.join(sentences) or language.gettext("There are no results to judge by.")
+    return language.space.join(sentences) or nothing_known(endpoints, language)
+
+
+def nothing_known(endpoints: Iterable[EndpointView], language: Language) -> str:
+    """Say what there is to say where no main call is measured and no trouble is known."""
+    if any(endpoint.is_reached for endpoint in endpoints):
+        return language.gettext("Other calls than the main one are answered.")
+    return language.gettext("There are no results to judge by.")
 
 
 def _serving(

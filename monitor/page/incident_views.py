@@ -1,5 +1,6 @@
 """Incidents as the page tells them: plain words only, no text from an endpoint. Pure."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
@@ -29,6 +30,7 @@ STATES = {
     Severity.ACCOUNT: State.UNKNOWN,
     Severity.MONITOR: State.UNKNOWN,
 }
+_VOTES = re.compile(r"(\d+) of (\d+)")
 _NOTE = 1000
 _WITH_REASON = {EntryKind.OPENED, EntryKind.JOINED, EntryKind.CAUSE, EntryKind.HEARD_LATE}
 """Characters of an operator's note."""
@@ -132,8 +134,10 @@ class IncidentViews:
             places=incident.places if incident.closed is None else (),
             instead_from=reader.name if reader and incident.severity.is_of_base_urls else "",
             says_instead=incident.closed is None and incident.severity.is_of_base_urls,
-            updates=tuple(self._update([entry], kind) for entry in reversed(timeline)),
-            shown=tuple(self._update(entries, kind) for entries in _together(timeline))[::-1],
+            updates=tuple(self._update([entry], kind, incident) for entry in reversed(timeline)),
+            shown=tuple(self._update(entries, kind, incident) for entries in _together(timeline))[
+                ::-1
+            ],
             failed_runs=self._failed_runs(incident),
         )
 
@@ -269,10 +273,12 @@ class IncidentViews:
         others = self._places.keys() - set(incident.places)
         return bool(incident.places and others and not walked and not incident.differs_by_place)
 
-    def _update(self, entries: Sequence[TimelineEntry], cause: FailureKind) -> UpdateView:
+    def _update(
+        self, entries: Sequence[TimelineEntry], cause: FailureKind, incident: Incident
+    ) -> UpdateView:
         """View one entry, or those that spread together; with why where it is not the incident's cause."""
         entry = entries[0]
-        label, text = self._words(entry, self._where(entries))
+        label, text = self._words(entry, self._where(entries), incident)
         spread = entry.what is EntryKind.JOINED and entry.kind is cause
         gives_reason = entry.what in _WITH_REASON
         if entry.kind and gives_reason and not spread:
@@ -280,7 +286,7 @@ class IncidentViews:
         at = formatting.whole_second(entry.at)
         return UpdateView(what=entry.what, label=label, at=at, text=text)
 
-    def _words(self, entry: TimelineEntry, where: str) -> tuple[str, str]:
+    def _words(self, entry: TimelineEntry, where: str, incident: Incident) -> tuple[str, str]:
         say = self.language.gettext
         if entry.text == UNWATCHED:
             text = say(
@@ -293,35 +299,52 @@ class IncidentViews:
                 "Nothing is heard from where it failed; whether it works again is not known."
             )
             return say("Not heard any more"), text
-        place = formatting.apart(self._places.get(entry.vantage, entry.vantage), self.language)
+        place = self._places.get(entry.vantage, entry.vantage)
         if entry.vantage and entry.what is EntryKind.JOINED:
-            text = say("%(where)s fails from %(place)s as well.", where=where, place=place)
+            text = say("%(where)s failed from %(place)s as well.", where=where, place=place)
             return say("Spread"), text
         if entry.what is EntryKind.HEARD_LATE:
             text = say("%(where)s failed from %(place)s as well.", where=where, place=place)
             return say("Heard later"), text
         if entry.vantage:
-            text = say("%(where)s works again from %(place)s.", where=where, place=place)
+            text = say("%(where)s worked again from %(place)s.", where=where, place=place)
             return say("Better"), text
         return {
-            EntryKind.WIDENED: (
-                say("Spread"),
-                say("%(where)s fails from most places.", where=where),
-            ),
-            EntryKind.NARROWED: (
-                say("Better"),
-                say("%(where)s fails from fewer places.", where=where),
-            ),
+            EntryKind.WIDENED: (say("Spread"), self._votes(entry, where)),
+            EntryKind.NARROWED: (say("Better"), self._votes(entry, where)),
             EntryKind.OPENED: (say("Began"), say("%(where)s failed.", where=where)),
             EntryKind.JOINED: (say("Spread"), say("%(where)s failed as well.", where=where)),
-            EntryKind.CAUSE: (say("Changed"), say("%(where)s now fails otherwise.", where=where)),
-            EntryKind.LEFT: (say("Better"), say("%(where)s works again.", where=where)),
-            EntryKind.RESOLVED: (say("Resolved"), say("What failed works again.")),
+            EntryKind.CAUSE: (say("Changed"), say("%(where)s then failed otherwise.", where=where)),
+            EntryKind.LEFT: (say("Better"), say("%(where)s worked again.", where=where)),
+            EntryKind.RESOLVED: (say("Resolved"), say("What failed worked again.")),
             EntryKind.REMINDED: (say("Still going on"), say("The operator was reminded.")),
-            EntryKind.MUTED: (say("Muted"), say("Messages are muted.")),
+            EntryKind.MUTED: (say("Muted"), self._muted(entry, incident)),
             EntryKind.ACKED: (say("Acknowledged"), say("The operator knows.")),
             EntryKind.NOTE: (say("Note"), clean_text(entry.text, _NOTE)),
         }[entry.what]
+
+    def _votes(self, entry: TimelineEntry, where: str) -> str:
+        """Say from how many of the places that measured it failed; of what was noted before these were counted, that it changed."""
+        if votes := _VOTES.fullmatch(entry.text):
+            sentence = marked(
+                "%(where)s failed from %(bad)s of the %(all)s places that measured it."
+            )
+            return self.language.gettext(sentence, where=where, bad=votes[1], all=votes[2])
+        more, fewer = (
+            marked("%(where)s failed from more places."),
+            marked("%(where)s failed from fewer places."),
+        )
+        sentence = more if entry.what is EntryKind.WIDENED else fewer
+        return self.language.gettext(sentence, where=where)
+
+    def _muted(self, entry: TimelineEntry, incident: Incident) -> str:
+        """Say that nobody was told, and until when: as of now only where nobody is told now."""
+        if incident.muted and not incident.closed:
+            return self.language.gettext("Messages are muted.")
+        if incident.told_at and incident.told_at > entry.at:
+            time = formatting.moment(incident.told_at, self.language)
+            return self.language.gettext("Messages were muted until %(time)s.", time=time)
+        return self.language.gettext("Messages were muted.")
 
     def _where(self, entries: Sequence[TimelineEntry]) -> str:
         """Return where it was: `Cloudflare CDN (models and chat)`."""

@@ -172,15 +172,10 @@ def environment(folder: Traversable, language: Language, cache: RenderCache) -> 
         extensions=["jinja2.ext.i18n"],
     )
     env.context_class = _RememberedContext
-    catalogue = language.catalogue
     env.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
-        catalogue.gettext,
-        catalogue.ngettext,
-        newstyle=True,
-        pgettext=catalogue.pgettext,
-        npgettext=catalogue.npgettext,
+        language.catalogue.gettext, language.catalogue.ngettext, newstyle=True
     )
-    env.globals["_"] = env.globals["gettext"] = _cached_gettext(catalogue.gettext)
+    env.globals.update(_says(language))
     env.globals.update(
         words=formatting.in_language(language),
         language=language,
@@ -215,15 +210,23 @@ def _state_icon(name: str) -> Markup:
     return Markup('<svg class="icon" aria-hidden="true"><use href="#i-{}"/></svg>').format(name)
 
 
-def _cached_gettext(gettext: Callable[[str], str]) -> Callable[..., Markup]:
-    """Do as the extension's own gettext does, but look each message up once: a page has a hundred."""
-    patterns = cached(lambda message: Markup(gettext(message)))  # noqa: S704  # only values are others' text
+def _says(language: Language) -> dict[str, Callable[..., str]]:
+    """Return what templates say sentences with: as the extension's own, but each is looked up once, and filled as everywhere."""
+    catalogue = language.catalogue
+    patterns = cached(lambda message: Markup(catalogue.gettext(message)))  # noqa: S704  # only values are others' text
     whole = cached(lambda message: patterns(message) % {})
 
-    def say(message: str, /, **values: object) -> Markup:
-        return patterns(message) % values if values else whole(message)
+    def say(message: str, /, **values: object) -> str:
+        return language.filled(patterns(message), values) if values else whole(message)
 
-    return say
+    def say_number(one: str, many: str, num: int, /, **values: object) -> str:
+        pattern = Markup(catalogue.ngettext(one, many, num))  # noqa: S704  # only values are others' text
+        return language.filled(pattern, {"num": num, **values})
+
+    def say_in_context(context: str, message: str, /, **values: object) -> str:
+        return language.filled(Markup(catalogue.pgettext(context, message)), values)  # noqa: S704  # only values are others' text
+
+    return {"_": say, "gettext": say, "ngettext": say_number, "pgettext": say_in_context}
 
 
 def _sitemap(page: PageView, url: str, names: Iterable[str]) -> bytes:

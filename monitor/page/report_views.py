@@ -187,7 +187,7 @@ def _formulas(language: Language) -> tuple[str, ...]:
             "Days measured are UTC days on which at least one run counted; of the other days nothing is known."
         ),
         say(
-            "Down is how long the incidents of a base URL lasted, from most places where several measure, maintenance included. Where little was measured, little can be known of it."
+            "Down is how long the incidents of a base URL lasted, from as many places as it takes to count as down where several measure, maintenance included. Where little was measured, little can be known of it."
         ),
         say(
             "Half of all calls that were answered are faster than p50, 1 in 100 is slower than p99."

@@ -17,6 +17,7 @@ from monitor.page.headline import (
     is_all_measured,
     not_known_to_work,
     not_measured,
+    nothing_known,
     own_trouble,
     paragraph,
     triage_network,
@@ -335,7 +336,8 @@ def _text(
         *own_trouble(incidents, unmeasured, language),
         *[vantage.why_unseen for vantage in vantages if not vantage.sees][:_NAMED],
     ]
-    return language.space.join(sentences) or language.gettext("There are no results to judge by.")
+    endpoints = [endpoint for vantage in seeing for endpoint in vantage.by_path.values()]
+    return language.space.join(sentences) or nothing_known(endpoints, language)
 
 
 def _serving(seeing: Sequence[VantageView], language: Language) -> Iterator[str]:

@@ -164,8 +164,10 @@ class EndpointView(published.EndpointStatus):
 
     @property
     def shown(self) -> str:
-        """Return what a reader would know it by."""
-        return self.host or self.name
+        """Return what a reader would know it by and can use: the host alone only where the base URL is no more than that."""
+        if self.url is None:
+            return self.name
+        return self.host if self.url.rstrip("/") == f"https://{self.host}" else self.url
 
     @property
     def cut_after(self) -> timedelta | None:

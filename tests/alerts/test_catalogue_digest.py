@@ -58,7 +58,7 @@ def test_a_day_is_told_by_service_with_what_is_asked_and_gone_first() -> None:
     )
     assert catalogue_digest(both, CHINESE) == (
         "🏷 OhMyGPT：模型或价格有变化\n"
-        "OhMyGPT · US direct和Cloudflare CDN：\n"
+        "OhMyGPT · US direct 和\xa0Cloudflare CDN：\n"
         "已下架，而你的检测正在用：gone（那里最接近的是 gone-2）\n"
         "新增模型：fresh\n"
         "已下架：other\n"

@@ -182,9 +182,11 @@ def test_however_long_the_story_its_downtime_and_what_was_not_seen_to_recover_st
     incident = incidents.acked(incident, START + 2 * MINUTE, "on it")
     for hour in range(1, 101):
         at = START + hour * 60 * MINUTE
-        incident = incidents.reach_changed(incident, "s/a/chat", at, is_partial=True)
+        incident = incidents.reach_changed(incident, "s/a/chat", at, "1 of 3", is_partial=True)
         incident = incidents.annotated(incident, at, str(hour))
-        incident = incidents.reach_changed(incident, "s/a/chat", at + 30 * MINUTE, is_partial=False)
+        incident = incidents.reach_changed(
+            incident, "s/a/chat", at + 30 * MINUTE, "2 of 3", is_partial=False
+        )
     over = incidents.leave(incident, "s/a/chat", START + 101 * 60 * MINUTE)
     spans = outages.down_spans(over, START + 200 * 60 * MINUTE)
     full = sum((end - begin for begin, end in spans), timedelta(0))

@@ -80,8 +80,8 @@ def test_an_outage() -> None:
     ]
     assert read(BEGUN, code="zh-CN") == [
         "🔴 OhMyGPT · CDN：不可用",
-        "改用：https://direct.example（首字420ms）",
-        "原因：网关错误。自 11-24 12:00 UTC起，已4小时。责任：端点侧。[#1]",
+        "改用：https://direct.example（首字\xa0420ms）",
+        "原因：网关错误。自 11-24 12:00 UTC 起，已4小时。责任：端点侧。[#1]",
         "现象：返回 HTTP 502，应为 200",
     ]
 
@@ -109,10 +109,10 @@ def test_of_base_urls_that_fail_for_different_reasons_it_says_which_one_does_wha
         ),
     ]
     assert read(both, code="zh-CN") == [
-        "🔴 OhMyGPT · CDN和Worker：不可用",
-        "改用：https://direct.example（首字420ms）",
+        "🔴 OhMyGPT · CDN 和 Worker：不可用",
+        "改用：https://direct.example（首字\xa0420ms）",
         "CDN：请勿向其发送密钥。",
-        "原因：CDN：证书已过期和Worker：连接被拒绝。自 11-24 12:00 UTC起，已4小时。责任：端点侧。[#1]",
+        "原因：CDN：证书已过期和\xa0Worker：连接被拒绝。自 11-24 12:00 UTC 起，已4小时。责任：端点侧。[#1]",
     ]
     left = incidents.leave(both, "s/a/chat", START + MINUTE)
     assert read(left) == [
@@ -174,8 +174,8 @@ def test_what_is_down_from_some_places_says_from_where_and_what_works_there() ->
     ]
     assert told(chinese_context) == [
         "🟠 OhMyGPT · CDN：在上海不可用",
-        "上海改用：https://direct.example（首字420ms）",
-        "原因：网关错误。自 11-24 12:00 UTC起，已4小时。责任：端点侧。[#1]",
+        "上海改用：https://direct.example（首字\xa0420ms）",
+        "原因：网关错误。自 11-24 12:00 UTC 起，已4小时。责任：端点侧。[#1]",
         "在法兰克福、香港正常。",
         "现象：返回 HTTP 502，应为 200",
     ]
@@ -267,7 +267,7 @@ def test_what_is_not_measured_any_more_is_not_still_down() -> None:
         "👁 OhMyGPT · CDN：此前不可用，目前未能检测",
         "暂不确定其他端点是否可用。",
         "未能检测，始于 11-24 12:03 UTC（已 3小时57分钟）：因预算暂停。",
-        "此前：自 11-24 12:00 UTC起不可用，网关错误。[#1]",
+        "此前：自 11-24 12:00 UTC 起不可用，网关错误。[#1]",
     ]
     for what in (NotificationType.OPENED, NotificationType.UPDATE, REMINDER):
         text = "\n".join(read(BEGUN, what, unmeasured=GAP))
@@ -298,7 +298,7 @@ def test_what_leaves_the_configuration_is_no_longer_watched_and_never_recovered(
     assert read(gone, NotificationType.RESOLVED, "zh-CN") == [
         "👁 OhMyGPT · CDN：不再监控",
         "是否已恢复，不得而知。",
-        "自 11-24 12:00 UTC起不可用：网关错误。11-24 13:00 UTC 从配置中移除。[#1]",
+        "自 11-24 12:00 UTC 起不可用：网关错误。11-24 13:00 UTC 从配置中移除。[#1]",
     ]
 
 
@@ -467,7 +467,7 @@ def test_that_somebody_knows_is_told_in_their_words() -> None:
     assert read(known, NotificationType.ACKNOWLEDGED, "zh-CN") == [
         "OhMyGPT · CDN：已确认",
         "on it",
-        "自 11-24 12:00 UTC起。[#1]",
+        "自 11-24 12:00 UTC 起。[#1]",
     ]
 
 

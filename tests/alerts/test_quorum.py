@@ -8,11 +8,12 @@ from itertools import pairwise
 
 import pytest
 from alerts_cast import PHONE, START, memory
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from monitor.alerts import AlertChanges, AlertEngine, Context
 from monitor.alerts.message import phrase
+from monitor.alerts.message_parts import lasted, recovered
 from monitor.alerts.policies import FailureRate
 from monitor.alerts.quorum import ALL, ANY, MAJORITY, Quorum, Reach, Standing, Vote, standing
 from monitor.alerts.voters import Place, QuorumSettings, Voters
@@ -339,7 +340,7 @@ def test_who_was_told_that_an_outage_comes_and_goes_is_told_that_it_is_calm() ->
     ("outage", "after", "title"),
     [
         (20, 0, "s, a: recovered, was down for 20m"),
-        (20, 8, "s, a: recovered, was down from some places, at times from most for 28m"),
+        (20, 8, "s, a: recovered, was down for 20m, and from some places only for 8m"),
         (0, 20, "s, a: recovered, was down from Shanghai for 20m"),
     ],
 )
@@ -785,3 +786,37 @@ def test_whoever_saw_it_bad_belongs_to_the_incident_that_another_vantage_opens()
         SHANGHAI: 2,
         FRANKFURT: 2,
     }
+
+
+def test_with_a_quorum_of_two_a_turn_says_how_many_saw_it_and_not_that_most_did() -> None:
+    five = QuorumSettings(own=HOME, places={name: Place() for name in "abcd"}, quorum=2)
+    engine = AlertEngine(AlertSettings(after=2, recover=2), (PHONE,), memory(), voting=five)
+    kept: dict[int, Incident] = {}
+    for minute in range(9):
+        at = START + minute * MINUTE
+        for place in five.places:
+            engine.hear(place, at, blind=False)
+        for place in (HOME, *five.places):
+            is_bad = place == "a" or (place == "b" and minute >= 4)
+            failure = Failure(FailureKind.CONNECT_TIMEOUT, "got nothing") if is_bad else None
+            outcome = Outcome.DOWN if is_bad else Outcome.UP
+            run = Result(check=CHAT, vantage=place, at=at, outcome=outcome, failure=failure)
+            kept |= {one.id: one for one in engine.judge(run, at).incidents}
+    turns = [entry.text for entry in kept[1].timeline if entry.what is EntryKind.WIDENED]
+    assert (kept[1].severity, turns) == (Severity.DOWN, ["2 of 5"])
+
+
+@given(st.integers(0, 4), st.integers(1, 30), st.integers(0, 8))
+@settings(max_examples=25, deadline=None)
+def test_the_end_counts_as_down_what_the_month_counts(before: int, full: int, after: int) -> None:
+    """Minutes seen by one place only, by all, and by one place again."""
+    world = World()
+    world.minutes(before, bad=[SHANGHAI])
+    world.minutes(full, bad=EVERYWHERE)
+    world.minutes(after, bad=[SHANGHAI])
+    world.minutes(4)
+    over = world.incidents.get(1)
+    if over and over.severity is Severity.DOWN:
+        month = world.engine.downtime(over, world.now)
+        title = recovered(over, Context(now=world.now, places={}))
+        assert f"was down for {lasted(month, Context(now=world.now))}" in title

@@ -398,6 +398,24 @@ def what_cannot_be_measured_is_not_called_ongoing(seen: Seen) -> Iterator[str]:
 
 
 @law
+def it_never_says_that_there_are_no_results_beside_calls_that_are_answered(
+    seen: Seen,
+) -> Iterator[str]:
+    if "no results to judge by" in seen.said and any(e.is_reached for e in seen.page.endpoints):
+        yield "a call is answered"
+
+
+@law
+def what_is_not_measured_now_is_said_in_the_past(seen: Seen) -> Iterator[str]:
+    for story in seen.page.current:
+        kinds = [kind.row for kind in story.kinds if kind.row.was != kind.row.what]
+        if not story.measured and any(row.what in story.what for row in kinds):
+            yield f"{story.title}: {story.what}"
+        if story.measured and any(row.was in story.what for row in kinds):
+            yield f"{story.title}: {story.what}"
+
+
+@law
 def what_is_unknown_is_not_called_good(seen: Seen) -> Iterator[str]:
     for endpoint in seen.page.endpoints:
         good = endpoint.state in {State.OPERATIONAL, State.DEGRADED}

@@ -110,7 +110,7 @@ def test_an_announcement_is_the_operators_own_words_and_no_incident() -> None:
     shown = "&lt;b&gt;New&lt;/b&gt; model: 新模型已上线。"
     assert f'<b>Announcement, OhMyGPT</b> <span lang="zh">{shown}</span>' in home
     assert "The operator, <time" in home.split(shown)[1][:60]
-    assert f"<b>OhMyGPT公告</b> <span>{shown}</span>" in chinese
+    assert f"<b>OhMyGPT 公告</b> <span>{shown}</span>" in chinese
     assert '<b>公告</b> <span lang="en">We move.</span>' in chinese
     assert "Happening now" not in home
     assert ">All base URLs work.<" in home

@@ -301,8 +301,8 @@ def test_of_each_place_is_told_what_spread_there_and_of_no_other() -> None:
     (story,) = page(snapshot).current
     assert [update.text for update in reversed(story.shown)] == [
         "Direct to the US origin (chat) failed as well.",
-        "Direct to the US origin (models and chat) fails from Hong Kong as well.",
-        "Direct to the US origin (models) fails from Shanghai as well.",
+        "Direct to the US origin (models and chat) failed from Hong Kong as well.",
+        "Direct to the US origin (models) failed from Shanghai as well.",
     ]
 
 

@@ -28,6 +28,7 @@ from monitor.model import (
     EntryKind,
     FailureKind,
     Incident,
+    Mute,
     Rollup,
     Severity,
     Snapshot,
@@ -176,7 +177,7 @@ def test_a_kind_of_call_counts_as_answered_where_any_base_url_answers_it() -> No
         (
             [FailureKind.TLS_RESET],
             "2 base URLs: bad gateway and reset during TLS",
-            "网关错误和TLS 握手被重置",
+            "网关错误和\xa0TLS 握手被重置",
         ),
         (
             [FailureKind.TLS_RESET, FailureKind.SLOW, FailureKind.TRUNCATED],
@@ -422,7 +423,7 @@ def test_the_network_is_not_blamed_for_a_service_that_is_down() -> None:
     ("vantage", "names", "english", "chinese"),
     [
         ("local", (), "from here", "从这里"),
-        ("fra", (), "from fra", "从\u00a0fra "),
+        ("fra", (), "from fra", "从\u00a0fra"),
         ("fra", (("en", "Frankfurt"), ("zh-CN", "法兰克福")), "from Frankfurt", "从法兰克福"),
     ],
 )
@@ -489,3 +490,55 @@ def test_a_card_over_several_base_urls_says_of_each_why_it_fails() -> None:
     (card,) = page(replace(worlds.all_good(), incidents=(left,))).incidents
     assert card.title == "Premium reverse proxy 2: reset during TLS"
     assert "refuses" not in card.what
+
+
+def test_a_card_says_that_nobody_is_told_only_while_nobody_is() -> None:
+    began = incident(
+        1, Severity.DOWN, FailureKind.BAD_GATEWAY, ago(minutes=30), None, key("cf-cdn")
+    )
+    entry = TimelineEntry(
+        at=ago(minutes=29), what=EntryKind.MUTED, text="only some vantages see it"
+    )
+    muted = replace(began, timeline=(*began.timeline, entry), muted=Mute.PARTIAL, announced=False)
+    told = replace(muted, muted=None, announced=True, told_at=ago(minutes=19))
+    snapshot = fail(worlds.all_good(), key("cf-cdn"), FailureKind.BAD_GATEWAY, 1)
+
+    def words(known: Incident) -> str:
+        (card,) = page(replace(snapshot, incidents=(known,))).current
+        return next(update.text for update in card.updates if update.what is EntryKind.MUTED)
+
+    assert words(muted) == "Messages are muted."
+    assert words(told) == "Messages were muted until 23 Nov, 13:23 UTC."
+    assert words(replace(muted, muted=None)) == "Messages were muted."
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("2 of 5", "Cloudflare CDN (chat) failed from 2 of the 5 places that measured it."),
+        ("", "Cloudflare CDN (chat) failed from more places."),
+    ],
+)
+def test_a_turn_names_the_votes_that_were_counted_and_never_most(text: str, words: str) -> None:
+    began = incident(
+        1, Severity.DOWN, FailureKind.BAD_GATEWAY, ago(minutes=30), None, key("cf-cdn")
+    )
+    turn = TimelineEntry(at=ago(minutes=9), what=EntryKind.WIDENED, check=key("cf-cdn"), text=text)
+    snapshot = fail(worlds.all_good(), key("cf-cdn"), FailureKind.BAD_GATEWAY, 1)
+    known = replace(began, timeline=(*began.timeline, turn))
+    (card,) = page(replace(snapshot, incidents=(known,))).current
+    assert card.updates[0].text == words
+
+
+def test_a_base_url_is_named_by_its_host_only_where_that_is_all_of_it() -> None:
+    shown = {
+        "https://api.example.com": "api.example.com",
+        "https://api.example.com/": "api.example.com",
+        "https://api.example.com/v1": "https://api.example.com/v1",
+        "http://127.0.0.1:8080": "http://127.0.0.1:8080",
+    }
+    first = page(worlds.all_good()).endpoints[0]
+    for url, name in shown.items():
+        host = url.split("://")[1].split("/")[0]
+        assert replace(first, url=url, host=host).shown == name
+    assert replace(first, url=None, host="").shown == first.name
