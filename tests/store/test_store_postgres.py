@@ -157,6 +157,16 @@ def test_the_same_life_gives_the_same_answers_on_postgresql(tmp_path: Path, serv
                 life.forget() if phase == "before" else life.say(
                     lambda c: drop_oldest(c, RowSteps())
                 )
+        taken = [life.say(lambda c: small_tables.take_over(c, "fra")) for life in lives]
+        assert taken == [{"local": NOON.isoformat()}] * 2
+        [here_told, there_told] = [
+            life.say(
+                lambda c: (small_tables.dead(c, "fra", NOON), small_tables.incidents(c, "fra"))
+            )
+            for life in lives
+        ]
+        assert here_told == there_told
+        assert all(here_told)
 
 
 def test_nothing_of_postgresql_is_imported_for_a_store_in_a_file(tmp_path: Path) -> None:
