@@ -67,12 +67,14 @@ contracts: $(VENV)/.dev
 mutants: $(VENV)/.dev ## the pure core, each line made wrong in turn: a test must notice
 	$(BIN)/python tests/mutation.py --least 90
 
+BENCH_FIRST = $(shell chrt -r 1 true 2>/dev/null && echo 'chrt -r 1 ')
 proof: mutants ## the full sizes: mutants, laws, simulation, crashes, long runs
 	$(BIN)/pytest -n $(JOBS) -m 'not proof' --laws 50
 	$(BIN)/pytest -m proof -s
 	$(BIN)/python tests/bench/endurance.py 10
+	-$(BENCH_FIRST)$(BIN)/python tests/bench/lateness.py --every 60 --seconds 300 --seeded 10000
 
-BENCH = WRITE_DOCS=1 $(shell chrt -r 1 true 2>/dev/null && echo chrt -r 1) $(BIN)/python tests/bench
+BENCH = WRITE_DOCS=1 $(BENCH_FIRST)$(BIN)/python tests/bench
 bench: $(VENV)/.dev ## what it costs, beside its targets, into docs/performance.md; half an hour
 	-$(BENCH)/blackbox.py 5 200
 	-$(BENCH)/ttft.py 5

@@ -237,6 +237,11 @@ class Sum:
         return self
 
     @property
+    def counted(self) -> int:
+        """Return how many runs were up, degraded or down."""
+        return sum(self.counts[:3])
+
+    @property
     def rollup(self) -> Rollup:
         return rollup_of([self])
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,7 +36,8 @@ from monitor.model import (
 from monitor.store import rollup_job, schema, small_tables
 from monitor.store.database import UNREADABLE, Database, Meaning
 from monitor.store.engines import database
-from monitor.store.history import History
+from monitor.store.histogram import Sum
+from monitor.store.history import History, Key
 from monitor.store.loader import Loader
 from monitor.store.rollup_job import HOURS_FROM
 from monitor.store.run_rows import (
@@ -280,21 +282,32 @@ class Reader:
         until: datetime | None = None,
     ) -> Iterator[Period]:
         """Give `rollups` of one check or of all, a page at a time."""
+        for at, (key, vantage), total in self.each_sum(resolution, check, since=since, until=until):
+            yield Period(
+                check=key, vantage=vantage, at=at, resolution=resolution, rollup=total.rollup
+            )
+
+    def each_sum(
+        self,
+        resolution: Resolution,
+        check: str | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Iterator[tuple[datetime, Key, Sum]]:
+        """Give `each_period` as what can be added: when it begins, check and vantage, and its sum."""
         checks = self._checks(check)
         if resolution in _TABLES:
-            yield from self._periods(checks, resolution, since, until)
+            yield from self._sums(checks, resolution, since, until)
             return
         first = None if since is None else resolution.begin(since)
         last = None if until is None else resolution.end(resolution.begin(until - _TICK))
-        days = self._periods(checks, Resolution.DAY, first, last)
-        for begin, in_period in groupby(days, lambda day: resolution.begin(day.at)):
-            sums: dict[tuple[str, str], Rollup] = defaultdict(Rollup)
-            for day in in_period:
-                sums[day.check, day.vantage] |= day.rollup
-            for (key, vantage), whole in sorted(sums.items(), key=lambda pair: pair[0]):
-                yield Period(
-                    check=key, vantage=vantage, at=begin, resolution=resolution, rollup=whole
-                )
+        days = self._sums(checks, Resolution.DAY, first, last)
+        for begin, in_period in groupby(days, lambda day: resolution.begin(day[0])):
+            sums: dict[Key, Sum] = defaultdict(Sum)
+            for _, key, total in in_period:
+                sums[key].add(total)
+            yield from ((begin, key, sums[key]) for key in sorted(sums))
 
     def backup(self, to: Path) -> None:
         """Write a copy of all that is committed, also beside a running daemon; `to` is replaced.
@@ -342,9 +355,9 @@ class Reader:
                 return
             after = rows[-1][0], rows[-1][1]
 
-    def _periods(
+    def _sums(
         self, checks: Checks, of: Resolution, since: datetime | None, until: datetime | None
-    ) -> Iterator[Period]:
+    ) -> Iterator[tuple[datetime, Key, Sum]]:
         """Return those that begin before `until` and end after `since`."""
         table, length = _TABLES[of]
         unit = length * _HOUR
@@ -361,15 +374,8 @@ class Reader:
             sums = self._ask(
                 partial(rollup_job.sums, checks=checks, table=table, length=length, span=span)
             )
-            for (period, number), total in sorted(sums.items(), key=lambda pair: pair[0]):
-                key, vantage = checks[number]
-                yield Period(
-                    check=key,
-                    vantage=vantage,
-                    at=EPOCH + period * unit,
-                    resolution=of,
-                    rollup=total.rollup,
-                )
+            for (period, number), total in sorted(sums.items(), key=itemgetter(0)):
+                yield EPOCH + period * unit, checks[number], total
 
     def ask(self, question: Callable[[Connection], T]) -> T:
         """Read what only a few stores hold: the rows of agents."""
