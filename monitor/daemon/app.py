@@ -50,6 +50,8 @@ PRUNE_INTERVAL = timedelta(minutes=10)
 HOUSEKEEPING_INTERVAL = timedelta(seconds=15)
 GC_THRESHOLDS = 2000, 10, 100
 """A full collection takes 0.1 s with a thousand checks, and Python would have one every few seconds."""
+CHECKS_PER_GC_THRESHOLD = 20
+"""With more than two thousand checks full collections, which take seconds then, come the more seldom."""
 SWITCH_INTERVAL_S = 0.0001
 """How long another thread may compute before the event loop goes on: a fiftieth of what Python takes, because a
 run asks so some twenty times, and a page that is rendered shall make none late."""
@@ -153,7 +155,9 @@ class Daemon:
 
     def _start(self, components: Components, state: RestartState) -> list[asyncio.Task[None]]:
         _freeze_garbage_collector()
-        gc.set_threshold(*GC_THRESHOLDS)
+        young, middle, old = GC_THRESHOLDS
+        seldom = len(self.deps.config.checks) // CHECKS_PER_GC_THRESHOLD
+        gc.set_threshold(young, middle, max(old, seldom))
         self.store.on_load = gc.freeze  # else the history is looked through each time
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         components.schedule.start(self.deps.config.checks, state.last_asked)
