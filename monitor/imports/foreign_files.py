@@ -19,18 +19,22 @@ Lines = Mapping[tuple[str | int, ...], int]
 """The line on which each part of a document begins, by its path."""
 
 
-def read_bytes(path: Path) -> bytes:
-    """Return the content of a file. Raises ImportFileError, with the remedy in its text."""
+def read_bytes(path: Path, magic: bytes) -> bytes:
+    """Return the content of a file, read once, as of a pipe; of one that begins with `magic` that alone.
+
+    Raises ImportFileError, with the remedy in its text.
+    """
     try:
-        size = path.stat().st_size
-        if path.is_dir():
-            raise ImportFileError(f"{path} is a folder, want its files")
-        if size > _LARGEST:
-            raise ImportFileError(f"{path} has {size >> 20} MiB, want at most {_LARGEST >> 20}")
-        return path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(len(magic))
+            if content != magic:
+                content += file.read(_LARGEST + 1 - len(content))
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise ImportFileError(f"{path} cannot be read: {why}") from None
+    if len(content) > _LARGEST:
+        raise ImportFileError(f"{path} is larger than {_LARGEST >> 20} MiB, want at most that")
+    return content
 
 
 def text_of(content: bytes, path: Path) -> str:

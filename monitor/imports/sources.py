@@ -40,15 +40,10 @@ class Source:
 
 def open_source(path: Path) -> Source:
     """Read one file. Raises ImportFileError."""
-    try:
-        with path.open("rb") as file:
-            begin = file.read(len(MAGIC))
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        raise ImportFileError(f"{path} cannot be read: {why}") from None
-    if begin == MAGIC:
+    content = read_bytes(path, MAGIC)
+    if content == MAGIC:
         return Source(path, None, {})
-    text = text_of(read_bytes(path), path)
+    text = text_of(content, path)
     is_json = text.lstrip().startswith(("{", "["))
     value, lines = (read_json(text, path), {}) if is_json else read_yaml(text, path)
     if value is None:

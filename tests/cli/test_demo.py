@@ -114,6 +114,18 @@ def test_within_two_minutes_it_tells_what_fails_from_shanghai_alone_and_what_to_
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
+def test_the_demo_that_is_ended_while_it_begins_leaves_no_trace(tmp_path: Path) -> None:
+    with start(tmp_path, free_port()) as demo:
+        assert demo.stdout
+        while "Ctrl-C" not in demo.stdout.readline():  # what follows takes seconds
+            assert demo.poll() is None
+        demo.send_signal(signal.SIGTERM)
+        _, said = demo.communicate(timeout=60)
+    assert (demo.returncode, said) == (128 + signal.SIGTERM, "")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_daemon_that_ended_by_itself_is_not_passed_over(tmp_path: Path) -> None:
     log = tmp_path / "monitor.log"
     log.write_text("13:00:00 INFO    event=started\n")

@@ -1,7 +1,9 @@
 """`monitor import`: whose file it is, and what is said of one that cannot be read."""
 
+import subprocess
 from pathlib import Path
 
+import command_cast
 import pytest
 from import_cast import run
 from kuma_cast import backup, monitor
@@ -41,6 +43,20 @@ def test_a_file_that_cannot_be_read_is_named_with_its_place(
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == [tmp_path / "f"]
+
+
+def test_a_file_may_come_through_a_pipe(tmp_path: Path) -> None:
+    (tmp_path / "backup.json").write_text(backup([monitor(1, url="https://a.example")]))
+    command = f"'{command_cast.MONITOR}' import <(cat backup.json) --output out.toml"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, timeout=60, check=False)
+    assert done.returncode == 0
+    assert 'name = "a.example"' in (tmp_path / "out.toml").read_text()
+
+
+def test_a_file_without_an_end_is_refused(tmp_path: Path) -> None:
+    done = run(tmp_path, "import", "/dev/zero")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "/dev/zero is larger than 64 MiB" in done.stderr
 
 
 def test_what_people_set_by_hand_has_no_address_and_is_named(tmp_path: Path) -> None:
