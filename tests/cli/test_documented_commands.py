@@ -30,6 +30,10 @@ AGENT = ("tests/agent/test_two_places.py", "wants two daemons")
 ELSEWHERE = {
     'monitor agent add cn --name "Shanghai" --url https://status.example.org': AGENT,
     "monitor agent https://status.example.org": AGENT,
+    "monitor agent add cn --another --url https://status.example.org": (
+        "tests/agent/test_shared_place.py",
+        "wants several daemons",
+    ),
     "make demo": ("tests/cli/test_demo.py", "takes minutes"),
     "make test": (".ci/run", "is what runs this"),
     "make quick": ("tests/test_docs.py", "is a part of what runs this"),
