@@ -159,7 +159,9 @@ class Collector:
 def name_of(value: object, default: str) -> str:
     """Return a name for people: one line, without what the configuration would take for a reference."""
     text = value if isinstance(value, str) else ""
-    return clean_text(without_secrets(text).replace("${", "$ {"), _LONGEST_NAME) or default
+    return clean_text(without_secrets(text).replace("${", "$ {"), _LONGEST_NAME) or re.sub(
+        r"[${}]", "", default
+    )
 
 
 def shown(value: object, limit: int = 60) -> str:

@@ -1,12 +1,13 @@
 """`monitor import` of files in the form of Gatus, which may be several."""
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from import_cast import BOT, SLACK, anything, like, must_validate, written
+from import_cast import BOT, SLACK, anything, like, must_validate, run, written
 
 from monitor.imports.gatus import GatusFile, read_gatus
 
@@ -52,6 +53,20 @@ alerting:
   slack: {{webhook-url: "{SLACK}/services/T0/B0/s3cret"}}
 external-endpoints: [{{name: batch, token: s3cret}}]
 """
+
+
+def test_a_host_that_is_a_variable_gives_no_name_that_refers_to_another(tmp_path: Path) -> None:
+    (tmp_path / "gatus.yaml").write_text('endpoints: [{url: "https://$HOST/v1/models"}]')
+    done = run(tmp_path, "import", "gatus.yaml")
+    document = tomllib.loads((tmp_path / "monitor.toml").read_text())
+    [service] = document["service"].values()
+    assert service == {
+        "name": "host",
+        "endpoints": {"host": "https://${HOST}"},
+        "probes": {"models": "1m"},
+    }
+    told = "variables that it names and that are not set here: HOST"
+    assert told in done.stdout.splitlines()
 
 
 def test_the_files_of_gatus_become_one_configuration(tmp_path: Path) -> None:
