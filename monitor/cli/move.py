@@ -1,4 +1,4 @@
-"""`monitor move`: copy the store to another place, SQLite or PostgreSQL."""
+"""`monitor move`: copy the store to the other engine."""
 
 import os
 import re

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 from monitor import __version__
 from monitor.clock import Clock
 from monitor.logs import quoted
-from monitor.metrics import MetricsSnapshot
 from monitor.model import OtlpSettings, StoreError
 
 if TYPE_CHECKING:
+    from monitor.metrics import MetricsSnapshot
     from monitor.otlp import Exporter
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class MetricsPush:
     def __init__(
         self,
         settings: Callable[[], OtlpSettings | None],
-        snapshot: Callable[[], MetricsSnapshot],
+        snapshot: Callable[[], "MetricsSnapshot"],
         vantage: str,
         *,
         clock: Clock,
@@ -76,7 +76,7 @@ class MetricsPush:
         await self._tell(trouble or "")
 
     def _start(
-        self, settings: OtlpSettings, snapshot: MetricsSnapshot
+        self, settings: OtlpSettings, snapshot: "MetricsSnapshot"
     ) -> asyncio.Future[str | None]:
         """Send in a thread that neither probes nor the end of the daemon wait for."""
         loop = asyncio.get_running_loop()

@@ -26,6 +26,7 @@ CARRIER = (
 CONTAINER = ("tests/service/test_container.py", "wants a container engine")
 COMPOSE = ("tests/test_package.py", "wants a container engine; the file is held to the line for it")
 DEBIAN = ("tests/service/test_debian.py", "wants a machine")
+SERVER = ("tests/cli/test_store_on_a_server.py", "takes these lines from the page to a real server")
 AGENT = ("tests/agent/test_two_places.py", "wants two daemons")
 ELSEWHERE = {
     'monitor agent add cn --name "Shanghai" --url https://status.example.org': AGENT,
@@ -51,6 +52,17 @@ ELSEWHERE = {
     "apt install build-essential debhelper python3-venv": DEBIAN,
     "make deb": DEBIAN,
     "apt install ./build/deb/monitor_*.deb": DEBIAN,
+    'pip install "monitor[postgres]"': (
+        "tests/test_package.py",
+        "would ask a registry for monitor",
+    ),
+    "runuser -u postgres -- createuser monitor --pwprompt": SERVER,
+    "runuser -u postgres -- createdb monitor --owner=monitor --encoding=UTF8": SERVER,
+    "runuser -u monitor -- env STORE_PASSWORD=… /opt/monitor/bin/monitor move"
+    " 'postgresql://monitor:${STORE_PASSWORD}@db.example.com/monitor?sslmode=verify-full'": (
+        "tests/cli/test_move_command.py",
+        "wants a server",
+    ),
     "docker compose up -d --build": COMPOSE,
     "docker compose exec monitor monitor status": COMPOSE,
     "docker build -t monitor .": CONTAINER,

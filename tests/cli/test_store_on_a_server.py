@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 from datetime import timedelta
@@ -16,6 +17,7 @@ from monitor.store import Store
 
 pytestmark = pytest.mark.slow
 PASSWORD = "not-to-be-seen-anywhere"
+OPERATING = (Path(__file__).parents[2] / "docs" / "operating.md").read_text()
 
 
 async def filled(url: str) -> None:
@@ -27,6 +29,26 @@ async def filled(url: str) -> None:
         store.record(entry(failed(clock.now()), incidents=(INCIDENT,)))
         store.heartbeat(clock.now())
         await store.flush()
+
+
+def test_the_documented_lines_make_a_role_and_a_database_that_a_daemon_can_fill() -> None:
+    lines = re.findall(r"^runuser -u postgres -- (create.*)$", OPERATING, re.MULTILINE)
+    assert [line.split()[0] for line in lines] == ["createuser", "createdb"]
+    with postgres() as server:
+        env = {"PATH": f"{server.programs}:/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
+        env |= {"PGHOST": "127.0.0.1", "PGPORT": str(server.port), "PGUSER": "monitor"}
+        for line in lines:  # the server of tests has a "monitor" already, which owns it
+            subprocess.run(
+                line.replace("monitor", "keeper").split(),
+                input=f"{PASSWORD}\n" * 2,
+                text=True,
+                check=True,
+                env=env,
+                start_new_session=True,  # without a terminal the password is read from here
+            )
+        asyncio.run(filled(server.url("keeper", user="keeper")))
+        with Store.read_only(server.url("keeper", user="keeper"), vantage="local") as reader:
+            assert len(reader.incidents()) == 1
 
 
 def test_commands_work_on_a_server_and_show_no_password(tmp_path: Path) -> None:

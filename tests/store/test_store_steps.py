@@ -21,9 +21,13 @@ class Watch:
 
     def __init__(self, store: Store) -> None:
         self.began, self.took = time.monotonic(), list[float]()
-        event.listen(store._engine, "begin", lambda _: setattr(self, "began", time.monotonic()))
         event.listen(
-            store._engine, "commit", lambda _: self.took.append(time.monotonic() - self.began)
+            store._upkeep.engine, "begin", lambda _: setattr(self, "began", time.monotonic())
+        )
+        event.listen(
+            store._upkeep.engine,
+            "commit",
+            lambda _: self.took.append(time.monotonic() - self.began),
         )
 
 
