@@ -42,7 +42,7 @@ def move(
         _must_hold_history(source)
         for upkeep in held:
             upkeep.prepare()  # nobody else writes either of them meanwhile
-        return _copy(source, target, held[1], progress)
+        return _copy(source, target, held, progress)
     except DBAPIError as error:
         raise StoreError(f"{source.name} was not moved: {held[1].why(error)}") from error
     finally:
@@ -71,35 +71,42 @@ def _must_hold_history(place: Database) -> None:
 
 
 def _copy(
-    source: Database, target: Database, into: Upkeep, progress: Callable[[int], None]
+    source: Database, target: Database, held: Sequence[Upkeep], progress: Callable[[int], None]
 ) -> dict[str, int]:
-    engine, counts, done = source.reading(), dict[str, int](), 0
+    engine, done, (of, into) = source.reading(), 0, held
     try:
-        with engine.begin() as reading, into.begin() as writing:
+        with engine.begin() as reading:
             tables = [*SQLModel.metadata.sorted_tables]
             if inspect(reading).has_table(_AGENTS.name):
                 tables.append(_AGENTS)
-                _AGENTS.metadata.create_all(writing)
-            for table in tables:
-                if _count(writing, table):
-                    raise StoreError(
-                        f"there is a history in {target.name} already; name an empty place"
-                    )
-            for table in tables:
-                for rows in _pages(reading, table):
-                    into.expect(writing, table, (row[0] for row in rows))
-                    _insert(writing, table, rows)
-                    done += len(rows)
-                    progress(done)
-                counts[table.name] = _count(writing, table)
-                if counts[table.name] != _count(reading, table):
-                    raise StoreError(
-                        f"not all rows of {table.name} arrived in {target.name}; nothing was kept"
-                    )
-            into.copied(writing)
+            # Before the target's transaction begins, which may not stand still for long.
+            counts = {table.name: _count(reading, table) for table in tables}
+            with into.begin() as writing:
+                _AGENTS.metadata.create_all(
+                    writing, [table for table in tables if table is _AGENTS]
+                )
+                _must_be_empty(writing, tables, target)
+                for table in tables:
+                    for rows in _pages(reading, table):
+                        into.expect(writing, table, (row[0] for row in rows))
+                        _insert(writing, table, rows)
+                        done += len(rows)
+                        progress(done)
+                        if of.due():
+                            of.look()  # else its claim would be taken for that of a dead daemon
+                    if counts[table.name] != _count(writing, table):
+                        raise StoreError(
+                            f"not all rows of {table.name} arrived in {target.name}; nothing was kept"
+                        )
+                into.copied(writing)
     finally:
         engine.dispose()
     return counts
+
+
+def _must_be_empty(connection: Connection, tables: Sequence[Table], target: Database) -> None:
+    if any(_count(connection, table) for table in tables):
+        raise StoreError(f"there is a history in {target.name} already; name an empty place")
 
 
 def _pages(connection: Connection, table: Table) -> Iterator[Sequence[Any]]:

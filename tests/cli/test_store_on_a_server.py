@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -47,8 +48,10 @@ def test_the_documented_lines_make_a_role_and_a_database_that_a_daemon_can_fill(
                 start_new_session=True,  # without a terminal the password is read from here
             )
         asyncio.run(filled(server.url("keeper", user="keeper")))
-        with Store.read_only(server.url("keeper", user="keeper"), vantage="local") as reader:
-            assert len(reader.incidents()) == 1
+        with closing(
+            Store.read_only(server.url("keeper", user="keeper"), vantage="local")
+        ) as reader:
+            assert [incident.id for incident in reader.incidents()] == [INCIDENT.id]
 
 
 def test_commands_work_on_a_server_and_show_no_password(tmp_path: Path) -> None:
