@@ -1,10 +1,13 @@
-"""Keeps text of strangers from calling people in a chat, in every messenger's way of it."""
+"""Keeps text of strangers from calling people in a chat, in every messenger's way of it.
+
+An address such as `support@example.com` is no exception: Apprise takes what follows its `@` for somebody on Discord.
+"""
 
 import re
 
 _JOINER = "\u2060"
 _MENTION = re.compile(
-    r"@(?=\w*(?:everyone|here|channel|all|room|team|online)\b)|(?<!\w)@(?=\S)|<(?=[@!#&]|at\b|users/)"
+    r"@(?=\w)|(?<!\w)@(?=\S)|<(?=[@!#&]|at\b|users/)"
     r"|(?<=\()(?=(?:met|rol|chn)\))|(?<=\[)(?=CQ:)",
     re.IGNORECASE,
 )

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 
 import pytest
 import requests
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from requests.adapters import HTTPAdapter
@@ -300,6 +300,7 @@ PLUGINS = {
 
 
 @given(title=HOSTILE, body=LINES)
+@example(title="", body="write to support@123456789.example")
 @settings(
     max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
