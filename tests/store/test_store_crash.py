@@ -63,6 +63,12 @@ asyncio.run(main())
 """
 
 
+@pytest.fixture(scope="session")
+def engine() -> str:
+    """What befalls a file."""
+    return "sqlite"
+
+
 def start(script: str, *arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-c", script, *arguments],
