@@ -77,6 +77,8 @@ MOST_SHARE = 0.1
 """Of the time, unless that would be less often than while all is calm."""
 LONG_S, PIECE_S = 0.5, 0.02
 """Rendering that lasts longer than the first rests after each of the second."""
+MOST_REST_S = 0.5
+"""A process that was paused for an hour has not worked for one, and need not rest for another."""
 OnBest = Callable[[Mapping[str, PickView | None]], Awaitable[None]]
 """Called with what a page recommends, by service; None where it recommends nothing."""
 
@@ -273,7 +275,7 @@ def at_ease(
         now = monotonic()
         if now - began > PIECE_S:
             if now - first > LONG_S:
-                rest(now - began)
+                rest(min(now - began, MOST_REST_S))
             began = monotonic()
 
 

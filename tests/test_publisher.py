@@ -17,7 +17,7 @@ from virtual_time import VirtualClock, VirtualLoop
 from monitor.model import Check, Evidence, PageSettings, Snapshot, StoreError
 from monitor.page.render_cache import EVERY, SHARE
 from monitor.probes import ProbeSettings
-from monitor.publisher import LONG_S, PIECE_S, Publisher, at_ease
+from monitor.publisher import LONG_S, MOST_REST_S, PIECE_S, Publisher, at_ease
 
 
 class Shelf:
@@ -297,3 +297,10 @@ def test_a_page_that_takes_long_leaves_half_of_the_time_to_the_probes() -> None:
     worked = clock.monotonic() - began
     assert sum(rests) == pytest.approx(worked - LONG_S, abs=3 * PIECE_S)
     assert [*at_ease(range(9), clock.monotonic, rests.append)] == [*range(9)]
+
+
+def test_a_process_that_was_paused_for_hours_rests_for_no_hours() -> None:
+    clock, rests = HandClock(NOW), list[float]()
+    for _ in at_ease(range(3), clock.monotonic, rests.append):
+        clock.tick(20_000)
+    assert rests == [MOST_REST_S] * 3
