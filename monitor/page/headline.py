@@ -187,7 +187,7 @@ def paragraph(
         *_serving(services, incidents, unmeasured, language),
         *_on_path(endpoints, language),
         *_open_incidents(endpoints, incidents, unmeasured, language),
-        *own_trouble(incidents, unmeasured, language),
+        *own_trouble(endpoints, incidents, unmeasured, language),
     ]
     return language.space.join(sentences) or nothing_known(endpoints, language)
 
@@ -320,12 +320,23 @@ def _open_incidents(
 
 
 def own_trouble(
-    incidents: Sequence[Incident], unmeasured: Collection[int], language: Language
+    endpoints: Iterable[EndpointView],
+    incidents: Sequence[Incident],
+    unmeasured: Collection[int],
+    language: Language,
 ) -> Iterator[str]:
-    """Say what is wrong in the first open incident that is the account's or our own, and that is measured now."""
+    """Say what is wrong in the first open incident that is the account's or our own, and that is measured now.
+
+    Where every call is answered already, and only its end is not believed yet, it is said as past.
+    """
+    states = {check.state for endpoint in endpoints for check in endpoint.checks.values()}
+    is_answered = bool(states) and states <= WORKING
     for incident in incidents:
         if incident.severity in _OURS and not incident.closed and incident.id not in unmeasured:
-            yield from dict.fromkeys(language.words(kind).what for kind in incident.kinds)
+            yield from dict.fromkeys(
+                language.was(kind) if is_answered else language.words(kind).what
+                for kind in incident.kinds
+            )
             yield language.gettext(_OURS[incident.severity])
             return
 

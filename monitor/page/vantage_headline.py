@@ -328,15 +328,15 @@ def _text(
     if fresh:
         return paragraph(services, incidents, unmeasured, language, fresh=True)
     seeing = [vantage for vantage in vantages if vantage.sees and vantage.by_path]
+    endpoints = [endpoint for vantage in seeing for endpoint in vantage.by_path.values()]
     sentences = [
         *_serving(seeing, language),
         *_spoiled(seeing, language),
         *_on_path(seeing, language),
         *_open_incidents(seeing, incidents, unmeasured, language),
-        *own_trouble(incidents, unmeasured, language),
+        *own_trouble(endpoints, incidents, unmeasured, language),
         *[vantage.why_unseen for vantage in vantages if not vantage.sees][:_NAMED],
     ]
-    endpoints = [endpoint for vantage in seeing for endpoint in vantage.by_path.values()]
     return language.space.join(sentences) or nothing_known(endpoints, language)
 
 

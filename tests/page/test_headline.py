@@ -59,6 +59,15 @@ def test_what_the_monitor_could_not_see_is_said_to_be_its_own_trouble() -> None:
     assert [story.title for story in later.incidents] == ["We could not see: monitor offline"]
 
 
+def test_a_key_that_is_taken_again_was_refused_though_its_incident_is_not_over_yet() -> None:
+    answered = replace(worlds.all_good(), incidents=worlds.rejected_key().incidents)
+    assert page(answered).text == (
+        "Requests succeed through all 6 base URLs. The key was refused. The usual causes: the account's balance "
+        "is empty, or the key lacks permission for this model. "
+        "This concerns the account of the monitor, not the service."
+    )
+
+
 def test_a_key_and_a_quota_that_fail_at_different_base_urls_are_both_said() -> None:
     refused = worlds.rejected_key()
     [one] = refused.incidents
