@@ -8,7 +8,7 @@ times in a row, or when it is no candidate any more.
 Good is an answer without a fault in its content: who is sent to a base URL that cuts, holds back or
 falsifies its answers is sent wrong. A base URL that answers with such a fault, or that is covered by an
 open incident, is a candidate with a `flaw`, which ranks behind all without one: for readers who have
-nothing else, and are told so.
+nothing else, and are told so. Of those with a flaw, the ones whose trouble is over rank first.
 """
 
 import json
@@ -61,6 +61,13 @@ class Candidate:
     milliseconds: float
     flaw: bool = False
     """It spoils its answers, or an open incident covers it."""
+    is_bad_now: bool = False
+    """An open incident covers it, or its last answer had a fault in its content."""
+
+    @property
+    def grade(self) -> tuple[bool, bool]:
+        """Return what counts before any time: less is better."""
+        return self.flaw, self.is_bad_now
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +133,7 @@ def ranked(
         least = (enough or {}).get(path, ENOUGH)
         if candidate := _candidate(path, recent, least, is_covered=path in covered):
             candidates.append(candidate)
-    return sorted(candidates, key=lambda pick: (pick.flaw, pick.milliseconds, pick.endpoint))
+    return sorted(candidates, key=lambda pick: (pick.grade, pick.milliseconds, pick.endpoint))
 
 
 def covered(incidents: Iterable[Incident], vantage: str | None = None) -> frozenset[str]:
@@ -161,8 +168,9 @@ def _candidate(
     ):
         return None
     good = sum(answer.is_good for answer in counted)
-    is_spoiled = good < GOOD * len(counted) or not counted[-1].is_good
-    return Candidate(path, median(times), flaw=is_covered or is_spoiled)
+    is_bad_now = is_covered or not counted[-1].is_good
+    flaw = is_bad_now or good < GOOD * len(counted)
+    return Candidate(path, median(times), flaw=flaw, is_bad_now=is_bad_now)
 
 
 def _is_seen(recent: Sequence[Answer]) -> bool:
@@ -179,7 +187,9 @@ def choose(before: Pick, ranked: Sequence[Candidate]) -> Pick:
     if not ranked:
         return Pick()
     first = ranked[0]
-    rivals = {candidate.endpoint: candidate for candidate in ranked if candidate.flaw == first.flaw}
+    rivals = {
+        candidate.endpoint: candidate for candidate in ranked if candidate.grade == first.grade
+    }
     current = rivals.get(before.endpoint or "")
     if current is None:
         return Pick(first.endpoint)

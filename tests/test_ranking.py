@@ -120,7 +120,7 @@ def test_one_that_cuts_its_answers_ranks_behind_a_slower_one_that_does_not() -> 
     good, cut = answers(*[None] * 5, ms=900), answers(*[FailureKind.TRUNCATED] * 5, ms=100)
     assert rank_answers({"s/a": cut, "s/b": good}, NOW) == [
         Candidate("s/b", 900),
-        Candidate("s/a", 100, flaw=True),
+        Candidate("s/a", 100, flaw=True, is_bad_now=True),
     ]
     once = answers(*[None] * 4, FailureKind.TRUNCATED, *[None] * 95)
     lately = answers(*[None] * 99, FailureKind.TRUNCATED)
@@ -155,8 +155,19 @@ def test_one_that_an_open_incident_covers_has_a_flaw_though_its_main_check_is_we
     good = answers(*[None] * 5)
     assert rank_answers({"s/a": good, "s/b": good}, NOW, {"s/a"}) == [
         Candidate("s/b", 100),
-        Candidate("s/a", 100, flaw=True),
+        Candidate("s/a", 100, flaw=True, is_bad_now=True),
     ]
+
+
+def test_of_those_with_a_flaw_the_ones_whose_trouble_is_over_rank_first() -> None:
+    over = answers(*[FailureKind.TRUNCATED] * 5, *[None] * 5, ms=500)
+    now = answers(*[None] * 5, *[FailureKind.TRUNCATED] * 5, ms=100)
+    ranking = rank_answers({"s/now": now, "s/over": over}, NOW)
+    assert ranking == [
+        Candidate("s/over", 500, flaw=True),
+        Candidate("s/now", 100, flaw=True, is_bad_now=True),
+    ]
+    assert choose(Pick("s/now"), ranking) == Pick("s/over")
 
 
 def test_one_with_a_flaw_is_picked_only_while_there_is_no_other_and_left_at_once() -> None:
