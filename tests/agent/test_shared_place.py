@@ -381,7 +381,7 @@ async def processes(folder: Path) -> AsyncIterator[Processes]:
                 place.kill()
 
 
-@pytest.mark.slow
+@pytest.mark.proof  # six minutes, and its bounds want a machine that does little else
 async def test_real_agents_share_a_place_and_none_is_asked_twice(tmp_path: Path) -> None:
     async with processes(tmp_path) as here:
         await here.add()

@@ -402,7 +402,7 @@ async def test_what_the_command_announces_beside_a_daemon_is_read_on_its_page_un
     more = '[page]\nlanguages = ["en", "zh-CN"]\n'
     port = free_port()
     house.write(house.url("direct"), monitor=f'listen = "127.0.0.1:{port}"', more=more)
-    ends = SystemClock().now() + timedelta(seconds=30)
+    ends = SystemClock().now() + timedelta(seconds=90)  # a calm page is written each half minute
     async with living(house), aiohttp.ClientSession() as reader:
 
         async def told(page: str) -> list[str]:
@@ -412,7 +412,7 @@ async def test_what_the_command_announces_beside_a_daemon_is_read_on_its_page_un
 
         async def both_say(english: list[tuple[str, str]], chinese: list[tuple[str, str]]) -> None:
             seen: object = None
-            end = time.monotonic() + 30
+            end = time.monotonic() + 150
             while seen != (english, chinese):
                 assert time.monotonic() < end, seen
                 await asyncio.sleep(0.2)
