@@ -18,11 +18,10 @@ from monitor.model import (
     MonthRecord,
     Rollup,
     Service,
-    Span,
     Spend,
     Vantage,
 )
-from monitor.model.outages import length, outages, overlaps, united
+from monitor.model.outages import length, outages, overlaps
 from monitor.model.rollup import NOTHING
 from monitor.ranking import main_check
 
@@ -38,8 +37,8 @@ class PlaceReport:
     check: str | None
     """Its key; None where no check speaks for it any more."""
     rollup: Rollup
-    measured: float
-    """The share of the time that counts, by UTC days, in which a run counted."""
+    days: int
+    """The UTC days on which a run counted."""
 
     @property
     def availability(self) -> float | None:
@@ -102,15 +101,15 @@ class ServiceReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonthReport:
-    """One month. Times are UTC."""
+    """One month of UTC."""
 
     month: Month
     at: datetime
     """When it was made."""
-    counted: Span
-    """When the counts are from, as far as it is over."""
-    measured: float
-    """The share of that time, by UTC days, in which any base URL of it was measured."""
+    days: int
+    """The UTC days of it that have begun."""
+    days_measured: int
+    """Those on which any base URL of it was measured."""
     measured_since: datetime | None
     currency: str
     services: tuple[ServiceReport, ...]
@@ -126,16 +125,6 @@ class MonthReport:
     def until(self) -> datetime:
         """Return its end, or when the report was made where that came before."""
         return min(self.month.end, self.at)
-
-    @property
-    def counts_as_named(self) -> bool:
-        """Say whether the counts are from the month itself, and not from that of UTC."""
-        return self.counted[0] == self.month.begin
-
-    @property
-    def spent_days(self) -> tuple[date, date]:
-        """Return the first and the last UTC day of its spend."""
-        return self.month.days
 
     def within(self, incident: Incident) -> timedelta:
         """Return how long an incident lasted within the month, as far as it is known."""
@@ -158,13 +147,13 @@ def month_report(
     `own` is the daemon's own vantage, `vantages` are the others of the configuration; any other one has a row
     where it measured something.
     """
-    begin, end = record.counted
+    over = min(month.end, now) - month.begin
     ids = {service.id for service in services}
     empty = MonthReport(
         month=month,
         at=now,
-        counted=(begin, max(begin, min(end, now))),
-        measured=0.0,
+        days=max(0, -(-over // timedelta(days=1))),
+        days_measured=0,
         measured_since=record.measured_since,
         currency=currency,
         services=(),
@@ -176,10 +165,9 @@ def month_report(
         seen_until=min(now, record.seen_until or now),
     )
     counts = [some for some in record.counts if some.check.partition("/")[0] in ids]
-    spans = [span for some in counts for span in some.measured]
     return replace(
         empty,
-        measured=_share(spans, empty.counted),
+        days_measured=len(frozenset[date]().union(*(some.measured for some in counts))),
         services=tuple(
             _service(
                 service,
@@ -201,11 +189,6 @@ def services_of(record: MonthRecord, configured: Sequence[Service]) -> tuple[Ser
     known = {service.id for service in configured}
     gone = sorted((spent | counted | named) - known)
     return (*configured, *(Service(id=name, name=name, endpoints=()) for name in gone))
-
-
-def _share(spans: Sequence[Span], of: Span) -> float:
-    whole = of[1] - of[0]
-    return length(overlaps(united(spans), [of])) / whole if whole else 0.0
 
 
 def _service(
@@ -260,13 +243,11 @@ def _endpoint(
     by_vantage: dict[str, list[MonthCounts]] = {vantage: [] for vantage in vantages}
     for some in counts:
         by_vantage.setdefault(some.vantage, []).append(some)
-    places = tuple(
-        _place(vantage, some, main, whole.counted) for vantage, some in by_vantage.items()
-    )
+    places = tuple(_place(vantage, some, main) for vantage, some in by_vantage.items())
     incidents = [incident for incident in whole.incidents if path in incident.endpoints]
     month = whole.month.begin, whole.until
     down = length(overlaps(outages(path, incidents, whole.seen_until), [month]))
-    is_known = down or any(place.measured for place in places)
+    is_known = down or any(place.days for place in places)
     return EndpointReport(
         path=path,
         name=endpoint.name if endpoint else path.partition("/")[2],
@@ -276,9 +257,7 @@ def _endpoint(
     )
 
 
-def _place(
-    vantage: str, counts: Sequence[MonthCounts], main: str | None, counted: Span
-) -> PlaceReport:
+def _place(vantage: str, counts: Sequence[MonthCounts], main: str | None) -> PlaceReport:
     """Report by the check that speaks for the base URL now; where that has no run, by the one that counted most."""
     speaking = max(
         counts,
@@ -289,5 +268,5 @@ def _place(
         vantage=vantage,
         check=speaking.check if speaking else main,
         rollup=speaking.rollup if speaking else NOTHING,
-        measured=_share(speaking.measured, counted) if speaking else 0.0,
+        days=len(speaking.measured) if speaking else 0,
     )

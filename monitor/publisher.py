@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 from math import ceil
 from typing import Protocol, TypeVar
 
@@ -101,7 +101,6 @@ class Publisher:
         maintenance: tuple[Maintenance, ...] = (),
         vantage_names: Names = (),
         vantages: tuple[Vantage, ...] = (),
-        zone: tzinfo = UTC,
         upload: Upload | None = None,
         habits: Habits = nothing_learned,
         balances: Mapping[str, BalanceHistory] | None = None,
@@ -115,7 +114,7 @@ class Publisher:
         self._balances = balances or {}
         self._clock = clock
         self._vantage, self._version = vantage, version
-        self.change(services, checks, settings, maintenance, vantage_names, vantages, zone)
+        self.change(services, checks, settings, maintenance, vantage_names, vantages)
         self._repeats = RepeatFilter()
         self._cache = RenderCache(holds_files=False)
         self._renderer = Renderer(self._cache)
@@ -131,7 +130,6 @@ class Publisher:
         maintenance: tuple[Maintenance, ...] = (),
         vantage_names: Names = (),
         vantages: tuple[Vantage, ...] = (),
-        zone: tzinfo = UTC,
     ) -> None:
         """Set what the next page shows."""
         self._is_calm = False
@@ -144,7 +142,6 @@ class Publisher:
             maintenance=maintenance,
             vantage_names=vantage_names,
             vantages=vantages,
-            zone=zone,
         )
 
     @property

@@ -1,9 +1,8 @@
 """A month as one document: what was measured, what is left out, what incidents and the ledger say."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -22,7 +21,6 @@ from monitor.model import (
     Rollup,
     Service,
     Severity,
-    Span,
     Spend,
     Vantage,
 )
@@ -51,8 +49,8 @@ SERVICE = Service(id="s", name="Service", endpoints=(A, B, OLD))
 CHECKS = (check(A), check(A, "models"), check(B))
 
 
-def days(*numbers: int) -> tuple[Span, ...]:
-    return tuple((BEGIN + (number - 1) * DAY, BEGIN + number * DAY) for number in numbers)
+def days(*numbers: int) -> frozenset[date]:
+    return frozenset(date(2026, 11, number) for number in numbers)
 
 
 def counts(key: str, *measured: int, vantage: str = "here", **runs: int) -> MonthCounts:
@@ -64,7 +62,6 @@ def counts(key: str, *measured: int, vantage: str = "here", **runs: int) -> Mont
 
 def record(*some: MonthCounts, **changes: Any) -> MonthRecord:
     given: dict[str, Any] = {
-        "counted": (BEGIN, NOVEMBER.end),
         "counts": some,
         "incidents": (),
         "spent": {},
@@ -153,7 +150,7 @@ def test_a_base_url_that_was_not_measured_has_a_row_that_says_nothing_of_it() ->
     unmeasured = row(report, "b")
     assert unmeasured.down is None
     [place] = unmeasured.places
-    assert (place.check, place.availability, place.measured, place.due) == ("s/b/chat", None, 0, 0)
+    assert (place.check, place.availability, place.days, place.due) == ("s/b/chat", None, 0, 0)
     assert set(place.excluded.values()) == {None}
     assert place.percentiles("ttft") == {"p50": None, "p95": None, "p99": None}
 
@@ -180,13 +177,20 @@ def test_each_place_has_a_row_where_it_should_have_measured_and_where_it_did() -
     assert [place.vantage for place in row(report, "b").places] == ["here", "there"]
 
 
-def test_it_says_which_share_of_the_month_was_measured_by_one_and_by_any() -> None:
+def test_it_says_on_how_many_days_of_the_month_one_was_measured_and_any() -> None:
     report = reported(
         record(counts("s/a/chat", 1, 2, 3, up=9), counts("s/b/chat", 3, 4, up=9)),
     )
-    assert row(report, "a").places[0].measured == 3 / 30
-    assert row(report, "b").places[0].measured == 2 / 30
-    assert report.measured == 4 / 30
+    assert row(report, "a").places[0].days == 3
+    assert row(report, "b").places[0].days == 2
+    assert (report.days_measured, report.days) == (4, 30)
+
+
+@pytest.mark.parametrize(
+    ("over", "begun"), [(0 * HOUR, 0), (HOUR, 1), (DAY, 1), (3.5 * DAY, 4), (40 * DAY, 30)]
+)
+def test_a_day_that_has_begun_counts_as_one(over: timedelta, begun: int) -> None:
+    assert reported(record(), now=BEGIN + over).days == begun
 
 
 def test_of_a_month_in_progress_what_is_over_counts() -> None:
@@ -196,8 +200,8 @@ def test_of_a_month_in_progress_what_is_over_counts() -> None:
         record(counts("s/a/chat", 3, 4, up=9), incidents=(open_since,), seen_until=noon), now=noon
     )
     assert report.is_in_progress
-    assert (report.until, report.counted) == (noon, (BEGIN, noon))
-    assert row(report, "a").places[0].measured == 1.5 / 3.5
+    assert (report.until, report.days, report.days_measured) == (noon, 4, 2)
+    assert row(report, "a").places[0].days == 2
     assert row(report, "a").down == report.within(open_since) == 2 * HOUR
 
 
@@ -259,14 +263,6 @@ def test_incidents_of_other_services_stay_out_and_the_monitors_own_stay_in() -> 
     own = replace(incident(BEGIN, None), service=None, severity=Severity.MONITOR)
     other = replace(incident(BEGIN, None), service="other", checks=("other/x/chat",))
     assert reported(record(incidents=(own, other))).incidents == (own,)
-
-
-def test_a_month_of_a_zone_says_when_its_counts_are_of_utc() -> None:
-    shanghai = Month(2026, 11, ZoneInfo("Asia/Shanghai"))
-    exact = reported(record(counted=(shanghai.begin, shanghai.end)), month=shanghai)
-    in_utc = reported(record(), month=shanghai)
-    assert (exact.counts_as_named, in_utc.counts_as_named) == (True, False)
-    assert reported(record()).counts_as_named
 
 
 def test_percentiles_are_those_of_the_histograms_of_the_month() -> None:

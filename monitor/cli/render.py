@@ -80,7 +80,6 @@ async def render(
         maintenance=config.maintenance,
         vantage_names=config.vantage_names,
         vantages=config.vantages,
-        zone=config.alerts.timezone,
         habits=source.habits,
         balances=balances,
     )

@@ -4,7 +4,7 @@ import csv
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import datetime, tzinfo
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
@@ -48,7 +48,7 @@ def command(
     ] = None,
     path: ConfigPath = None,
     month: Annotated[
-        str | None, option("MONTH", "Such as 2026-11. Default: the last one that is over.")
+        str | None, option("MONTH", "Such as 2026-11, in UTC. Default: the last one that is over.")
     ] = None,
     html: Annotated[Path | None, option("FILE", "Write one printable HTML file.", "--html")] = None,
     in_language: Annotated[
@@ -71,7 +71,7 @@ def command(
         )
     loaded = load(path, secrets=Secrets.NONE)
     now = SystemClock().now()
-    report = read_report(loaded, asked_month(month, loaded.alerts.timezone, now), service, now)
+    report = read_report(loaded, asked_month(month, now), service, now)
     if html is not None:
         write_html(html, loaded, report, language(in_language or loaded.page.languages[0]))
         say(f"wrote {html}")
@@ -83,12 +83,12 @@ def command(
         show(tables(_view(loaded, report, ENGLISH, shows_urls=False)))
 
 
-def asked_month(text: str | None, zone: tzinfo, now: datetime) -> Month:
+def asked_month(text: str | None, now: datetime) -> Month:
     """Return the month that is asked for, by default the last that is over. BadParameter where it has not begun."""
     if text is None:
-        return Month.of(now, zone).previous
+        return Month.of(now).previous
     try:
-        month = Month.parse(text, zone)
+        month = Month.parse(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="'--month'") from None
     if month.begin > now:
@@ -162,20 +162,16 @@ def write_html(to: Path, config: Config, report: MonthReport, of: Language) -> N
 
 def document(config: Config, report: MonthReport) -> dict[str, Any]:
     """Describe a report for programs. Lengths are in seconds, percentiles in milliseconds, shares from 0 to 1."""
-    first, last = report.spent_days
     return {
         "month": str(report.month),
-        "zone": str(report.month.zone),
+        "zone": "UTC",
         "begin": iso_time(report.month.begin),
         "end": iso_time(report.month.end),
         "at": iso_time(report.at),
         "in_progress": report.is_in_progress,
-        "counted_from": iso_time(report.counted[0]),
-        "counted_until": iso_time(report.counted[1]),
-        "measured": report.measured,
+        "days": report.days,
+        "days_measured": report.days_measured,
         "measured_since": report.measured_since and iso_time(report.measured_since),
-        "spent_from": first.isoformat(),
-        "spent_to": last.isoformat(),
         "formula": FORMULA,
         "services": [_service_document(config, report, service) for service in report.services],
         "incidents": [
@@ -223,7 +219,7 @@ def _place_document(config: Config, place: PlaceReport) -> dict[str, Any]:
         "check": place.check,
         "availability": place.availability,
         "good": place.rollup.good,
-        "measured": place.measured,
+        "days_measured": place.days,
         "runs": {name: outcomes.get(name, 0) for name in ("up", "degraded", "down")}
         | dict(place.left_out),
         "excluded": dict(place.excluded),
@@ -244,15 +240,13 @@ _COLUMNS = (
         "row",
         "month",
         "zone",
-        "counted_from",
-        "counted_until",
         "service",
         "endpoint",
         "name",
         "vantage",
         "check",
     ),
-    *("availability", "good", "measured", "up", "degraded", "down"),
+    *("availability", "good", "days", "days_measured", "up", "degraded", "down"),
     *("maintenance", "unknown", "missed", "down_s"),
     *(f"{figure}_ms_{name}" for figure in FIGURES for name in QUANTILES),
     *("tokens", "money", "currency"),
@@ -265,7 +259,7 @@ def write_csv(out: TextIO, config: Config, report: MonthReport) -> None:
     writer = csv.DictWriter(out, _COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
     for row in _csv_rows(config, report):
-        every = {"month": str(report.month), "zone": str(report.month.zone)}
+        every = {"month": str(report.month), "zone": "UTC"}
         writer.writerow({name: csv_cell(value) for name, value in (every | row).items()})
 
 
@@ -300,12 +294,14 @@ def _endpoint_row(
     told = _place_document(config, place)
     return {
         "row": "endpoint",
-        "counted_from": iso_time(report.counted[0]),
-        "counted_until": iso_time(report.counted[1]),
+        "days": report.days,
         "service": service.id,
         "endpoint": endpoint.path,
         "name": endpoint.name,
-        **{name: told[name] for name in ("vantage", "check", "availability", "good", "measured")},
+        **{
+            name: told[name]
+            for name in ("vantage", "check", "availability", "good", "days_measured")
+        },
         **told["runs"],
         "down_s": _seconds(endpoint),
         **{

@@ -123,7 +123,6 @@ class Components:
             maintenance=config.maintenance,
             vantage_names=config.vantage_names,
             vantages=config.vantages,
-            zone=config.alerts.timezone,
             upload=publish_command,
             habits=lambda: cycle.habits,
         )
@@ -205,7 +204,6 @@ class Components:
             config.maintenance,
             config.vantage_names,
             config.vantages,
-            config.alerts.timezone,
         )
         self.publish_command.change(config.page)
         if self.hub:

@@ -7,7 +7,6 @@ from enum import StrEnum
 
 from monitor.model.alert import AlertState, Incident, OutboxMessage, StateKey
 from monitor.model.maintenance import Announcement, Silence
-from monitor.model.outages import Span
 from monitor.model.result import BalanceHistory, Evidence, Habit, Result
 from monitor.model.rollup import Rollup
 from monitor.model.spend import NO_SPEND, Spend
@@ -116,16 +115,14 @@ class MonthCounts:
     vantage: str
     rollup: Rollup
     """Of the figures it has `ttft` and `total`."""
-    measured: tuple[Span, ...]
-    """The UTC days, at the edges hours, in which a run counted."""
+    measured: frozenset[date]
+    """The UTC days on which a run counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonthRecord:
     """All that the store has of one month."""
 
-    counted: Span
-    """When the counts are from: the month, or that of UTC where hours at its edges are not kept."""
     counts: tuple[MonthCounts, ...]
     incidents: tuple[Incident, ...]
     """Those that were open at some time of it, newest first."""

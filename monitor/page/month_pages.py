@@ -70,7 +70,7 @@ class MonthPages:
         if site is not self._site:
             self.forget()
             self._site = site
-        months = [Month.of(snapshot.at, site.zone)]
+        months = [Month.of(snapshot.at)]
         newest = self._kept.get(months[0])
         since = newest.report.measured_since if newest else None
         while since and months[-1].begin > since and len(months) < MONTHS:
@@ -193,7 +193,7 @@ def _view(site: Site, report: MonthReport, language: Language, linked: set[int])
 
 def _line(report: MonthReport, language: Language) -> ListedMonth:
     text = language.gettext("nothing measured")
-    if report.measured or report.incidents:
+    if report.days_measured or report.incidents:
         number = len(report.incidents)
         text = language.ngettext("%(num)s incident", "%(num)s incidents", number)
     if report.is_in_progress:

@@ -5,7 +5,7 @@ The terminal, the printable file and the page show the same ones.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from monitor.language import Language
@@ -56,8 +56,7 @@ class ReportView:
     formulas: tuple[str, ...]
     version: str
     at: str
-    """When it was made, in `zone`."""
-    zone: str
+    """When it was made, in UTC."""
 
 
 def report_view(
@@ -83,10 +82,9 @@ def report_view(
         site=formatting.name(site, "Status"),
         title=say("Report of %(month)s", month=month_name(report.month, language)),
         period=say(
-            "%(begin)s to %(end)s, time zone %(zone)s",
-            begin=_local(report.month.begin, report.month),
-            end=_local(report.month.end, report.month),
-            zone=report.month.zone,
+            "%(begin)s to %(end)s, time zone UTC",
+            begin=_utc(report.month.begin),
+            end=_utc(report.month.end),
         ),
         notes=tuple(_notes(report, language)),
         services=tuple(
@@ -113,8 +111,7 @@ def report_view(
         incidents_note=_no_incidents(report, language) if not rows else "",
         formulas=_formulas(language),
         version=version,
-        at=_local(report.at, report.month),
-        zone=str(report.month.zone),
+        at=_utc(report.at),
     )
 
 
@@ -124,20 +121,22 @@ def month_name(month: Month, language: Language) -> str:
     return language.gettext("%(month)s %(year)s", month=name, year=month.year)
 
 
-def _local(at: datetime, month: Month) -> str:
-    return f"{at.astimezone(month.zone):%Y-%m-%d %H:%M}"
+def _utc(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
 def _notes(report: MonthReport, language: Language) -> Iterator[str]:
-    """Say how much of the month is known, and which parts of the report are of another time."""
+    """Say how much of the month is known."""
     say, month = language.gettext, report.month
-    local = partial(_local, month=month)
     if report.is_in_progress:
-        yield say("This month is in progress: it is told as of %(at)s.", at=local(report.at))
-    if report.measured:
         yield say(
-            "Something was measured on %(days)s days.",
-            days=_days(report, report.measured, language),
+            "This month is in progress: it is told as of %(at)s, and that day counts as one.",
+            at=_utc(report.at),
+        )
+    if report.days_measured:
+        yield say(
+            "Days on which something was measured: %(days)s.",
+            days=_days(report, report.days_measured, language),
         )
     else:
         yield say("Nothing was measured in this month.")
@@ -146,30 +145,21 @@ def _notes(report: MonthReport, language: Language) -> Iterator[str]:
         elif report.measured_since >= month.end:
             first = f"{report.measured_since:%Y-%m-%d}"
             yield say("The first day of which anything is kept is %(day)s.", day=first)
-    if not report.counts_as_named:
-        yield say(
-            "The counts are those of the same month in UTC: hours at its edges are not kept, or its zone differs from UTC by a part of an hour."
-        )
-    if month.begin != month.in_utc.begin:
-        first, last = (day.isoformat() for day in report.spent_days)
-        yield say("Spend is that of the UTC days %(first)s to %(last)s.", first=first, last=last)
     is_open = any(incident.closed is None for incident in report.incidents)
     if is_open and report.seen_until < min(report.at - _LATE, month.end):
         yield say(
             "The monitor was last alive at %(at)s: how open incidents went on is not known.",
-            at=local(report.seen_until),
+            at=_utc(report.seen_until),
         )
 
 
-def _days(report: MonthReport, measured: float, language: Language) -> str:
-    """Return `3 of 30`: UTC days on which something was measured, of those that are over; today is a part of one."""
-    over = (report.counted[1] - report.counted[0]) / timedelta(days=1)
-    days = f"{round(measured * over, 1):g}"
-    return language.gettext("%(days)s of %(all)s", days=days, all=f"{round(over, 1):g}")
+def _days(report: MonthReport, measured: int, language: Language) -> str:
+    """Return `3 of 30`: UTC days on which something was measured, of those that have begun."""
+    return language.gettext("%(days)s of %(all)s", days=measured, all=report.days)
 
 
 def _no_incidents(report: MonthReport, language: Language) -> str:
-    if report.measured:
+    if report.days_measured:
         return language.gettext("No incident was open in what was measured.")
     return language.gettext("No incident is known, because nothing was measured.")
 
@@ -252,7 +242,7 @@ def _shares(
     share = partial(formatting.percent, language=language)
     yield share(place.availability)
     yield share(place.rollup.good)
-    yield _days(report, place.measured, language)
+    yield _days(report, place.days, language)
     yield f"{place.rollup.counted:,}"
     yield from map(share, place.excluded.values())
     yield share(None) if endpoint.down is None else formatting.duration(endpoint.down, language)
@@ -308,7 +298,7 @@ def _incident(
         formatting.label(STATES[incident.severity], language),
         where if incident.service else say("the monitor itself"),
         language.reasons(incident.kinds),
-        _local(incident.opened, report.month),
-        _local(incident.closed, report.month) if incident.closed else say("Ongoing"),
+        _utc(incident.opened),
+        _utc(incident.closed) if incident.closed else say("Ongoing"),
         formatting.duration(report.within(incident), language),
     )

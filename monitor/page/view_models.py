@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from monitor.language import Language
@@ -47,8 +47,6 @@ class Site:
     """The names of `vantage`, by language."""
     vantages: tuple[Vantage, ...] = ()
     """The places that probe beside the daemon's own."""
-    zone: tzinfo = UTC
-    """The one whose months are reported."""
 
     @property
     def every(self) -> timedelta:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from page_cast import CHECKS, SERVICE
@@ -32,7 +32,7 @@ DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 LATER = NOVEMBER.end + 5 * DAY
 HOSTILE = '=cmd|"<script>alert(1)</script>"\x1b[31m\u202e'
 PLACES = {"sfo": "San Francisco", "cn": "Shanghai"}
-MONTH_OF = tuple((NOVEMBER.begin + n * DAY, NOVEMBER.begin + (n + 1) * DAY) for n in range(30))
+MONTH_OF = tuple(date(2026, 11, number) for number in range(1, 31))
 
 
 def counts(path: str, vantage: str, days: int = 30, **runs: int) -> MonthCounts:
@@ -40,7 +40,7 @@ def counts(path: str, vantage: str, days: int = 30, **runs: int) -> MonthCounts:
     more = {name: runs.pop(name) for name in ("maintenance", "missed") if name in runs}
     rollup = Rollup(outcomes=runs, figures=figures if runs.get("up") else {}, **more)
     return MonthCounts(
-        check=f"{path}/chat", vantage=vantage, rollup=rollup, measured=MONTH_OF[:days]
+        check=f"{path}/chat", vantage=vantage, rollup=rollup, measured=frozenset(MONTH_OF[:days])
     )
 
 
@@ -62,7 +62,6 @@ def founding(**changes: Any) -> MonthReport:
     """Two base URLs measured, from two places; the other four were not."""
     a, b = (endpoint.path for endpoint in SERVICE.endpoints[:2])
     given: dict[str, Any] = {
-        "counted": (NOVEMBER.begin, NOVEMBER.end),
         "counts": (
             counts(a, "sfo", up=9000, degraded=900, down=100, unknown=50, missed=25),
             counts(a, "cn", 3, up=90, down=10, maintenance=100),
@@ -87,7 +86,6 @@ def hostile() -> MonthReport:
     endpoint = replace(SERVICE.endpoints[0], name=HOSTILE, url="https://x.example/?a=<b>&c='d'")
     service = Service(id="ohmygpt", name=HOSTILE, endpoints=(endpoint,))
     record = MonthRecord(
-        counted=(NOVEMBER.begin, NOVEMBER.end),
         counts=(
             counts(endpoint.path, HOSTILE, up=9, down=1),
             counts(f"ohmygpt/{HOSTILE}", "sfo", up=9),

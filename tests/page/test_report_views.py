@@ -3,14 +3,11 @@
 import re
 from dataclasses import replace
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 from cast import english_words
 from page_cast import SERVICE
 from report_cast import DAY, HOSTILE, HOUR, LATER, NOVEMBER, founding, hostile, html, said
-
-from monitor.model import Month
 
 NBSP, NOTHING = "\u00a0", "\u2013"
 EMPTY = founding(counts=(), incidents=(), spent={}, measured_since=None)
@@ -89,32 +86,27 @@ def test_a_month_of_which_nothing_is_known_says_so_and_claims_nothing() -> None:
     assert service.spent == "No spend is recorded."
     first = replace(EMPTY, measured_since=NOVEMBER.end + DAY)
     assert said(first).notes[-1] == "The first day of which anything is kept is 2026-12-02."
-    assert said(replace(EMPTY, measured=0.5)).incidents_note == (
+    assert said(replace(EMPTY, days_measured=15)).incidents_note == (
         "No incident was open in what was measured."
     )
 
 
 def test_a_month_in_progress_says_until_when_it_is_told() -> None:
-    assert said(founding()).notes == ("Something was measured on 30 of 30 days.",)
+    assert said(founding()).notes == ("Days on which something was measured: 30 of 30.",)
     now = NOVEMBER.begin + 2.5 * DAY
-    view = said(replace(founding(), at=now, counted=(NOVEMBER.begin, now), measured=0.6))
+    view = said(replace(founding(), at=now, days=3, days_measured=2))
     assert view.notes == (
-        "This month is in progress: it is told as of 2026-11-03 12:00.",
-        "Something was measured on 1.5 of 2.5 days.",
+        "This month is in progress: it is told as of 2026-11-03 12:00, and that day counts as one.",
+        "Days on which something was measured: 2 of 3.",
     )
 
 
-def test_times_are_those_of_the_zone_and_what_is_of_utc_is_named() -> None:
-    shanghai = Month(2026, 11, ZoneInfo("Asia/Shanghai"))
-    view = said(replace(founding(), month=shanghai))
+def test_all_times_are_utc_and_it_says_so() -> None:
+    view = said(founding())
     assert view.title == "Report of November 2026"
-    assert view.period == "2026-11-01 00:00 to 2026-12-01 00:00, time zone Asia/Shanghai"
-    assert view.notes[1:] == (
-        "The counts are those of the same month in UTC: hours at its edges are not kept, or its zone differs from UTC by a part of an hour.",
-        "Spend is that of the UTC days 2026-11-01 to 2026-11-30.",
-    )
+    assert view.period == "2026-11-01 00:00 to 2026-12-01 00:00, time zone UTC"
     assert view.incidents is not None
-    assert view.incidents.rows[0][4:6] == ("2026-11-10 08:00", "2026-11-10 11:00")
+    assert view.incidents.rows[0][4:6] == ("2026-11-10 00:00", "2026-11-10 03:00")
 
 
 def test_how_an_incident_went_on_after_the_monitor_died_is_not_known() -> None:
