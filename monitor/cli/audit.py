@@ -21,6 +21,7 @@ from monitor.cli.audit_run import Audit, AuditRun, StepResult
 from monitor.cli.console import plain_table, show, show_json, stderr
 from monitor.cli.identity_record import endpoint_at
 from monitor.cli.options import CaFile, Yes, agree_to_spend, check_new_file, key_in, option
+from monitor.cli.whole_file import write_whole
 from monitor.clock import SystemClock
 from monitor.diagnosis import DiagnosisSettings
 from monitor.diagnosis.path_diagnosis import PathDiagnosis
@@ -87,7 +88,7 @@ def command(
     else:
         show(parts(audit))
     if html is not None:
-        _write(html, page(audit))
+        write_whole(html, page(audit))
     raise typer.Exit(int(not audit.is_well))
 
 
@@ -101,13 +102,6 @@ def _key(key_env: str) -> Secret:
     if not typed:
         raise MonitorError("without a key there is nothing to audit")
     return Secret(typed)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise MonitorError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def announcement(endpoint: Endpoint, model: str, steps: list[AuditStep]) -> Iterator[object]:

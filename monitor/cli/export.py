@@ -3,11 +3,9 @@
 It needs bounded memory, whatever the range.
 """
 
-import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -21,9 +19,10 @@ from monitor.cli.history import require_known_check, require_known_vantage
 from monitor.cli.history_rows import Row, period_row, result_row, write_csv
 from monitor.cli.options import ConfigPath, Until, load, one_of, option, time_argument, time_range
 from monitor.cli.time_range import Granularity, TimeArgument
+from monitor.cli.whole_file import written_whole
 from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
-from monitor.model import MonitorError, Result
+from monitor.model import Result
 from monitor.store import Reader, Store
 
 _PROGRESS_STEP = 500
@@ -118,7 +117,7 @@ def export(
             require_known_vantage(config, reader, query.vantage)
         if query.check is not None:
             require_known_check(config, reader, query.check)
-        with _open(to) as out:
+        with nullcontext(sys.stdout) if to is None else written_whole(to, 0o600) as out:
             rows = _counted(_rows(reader, query), advance)
             return WRITERS[form](out, rows, query.granularity)
 
@@ -150,39 +149,3 @@ WRITERS: dict[Format, Callable[[TextIO, Iterable[Row], Granularity], int]] = {
     Format.CSV: write_csv,
     Format.JSONL: _write_jsonl,
 }
-
-
-@contextmanager
-def _open(to: Path | None) -> Iterator[TextIO]:
-    if to is None:
-        yield sys.stdout
-        return
-    try:
-        with _written_in_place(to) if _is_device(to) else _replaced(to.resolve()) as out:
-            yield out
-    except OSError as error:
-        raise MonitorError(f"{to} cannot be written: {error.strerror}") from error
-
-
-def _is_device(to: Path) -> bool:
-    """Say whether it is a device or a pipe, which is written to and never replaced by a file."""
-    return to.exists() and not to.is_file() and not to.is_dir()
-
-
-@contextmanager
-def _written_in_place(to: Path) -> Iterator[TextIO]:
-    with to.open("w", encoding="utf-8", newline="") as out:
-        yield out
-
-
-@contextmanager
-def _replaced(to: Path) -> Iterator[TextIO]:
-    """Write a temporary file beside `to`, which takes its place when everything is written."""
-    handle, name = tempfile.mkstemp(dir=to.parent, prefix=f".{to.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
-            yield out
-        temporary.replace(to)
-    finally:
-        temporary.unlink(missing_ok=True)

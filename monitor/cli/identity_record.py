@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from monitor.cli.console import progress, say
 from monitor.cli.options import CaFile, Yes, agree_to_spend, check_new_file, key_in, option
+from monitor.cli.whole_file import write_whole
 from monitor.clock import Clock, SystemClock
 from monitor.config.addresses import BaseUrl
 from monitor.config.service_builder import trouble_with
@@ -67,7 +68,7 @@ def command(
     with progress("asking", len(asked)) as advance:
         reference = asyncio.run(record(endpoint, model, asked, SystemClock(), lambda: advance(1)))
     text = json.dumps(reference_document(reference), ensure_ascii=False, indent=1)
-    output.write_text(f"{text}\n", encoding="utf-8")
+    write_whole(output, f"{text}\n")
     say(
         f"wrote {output}: {reference.answers} answers ({reference.empty} of them empty),"
         f" {reference.tokens_in + reference.tokens_out:,} tokens"

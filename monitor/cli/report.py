@@ -17,10 +17,11 @@ from monitor.cli import incidents
 from monitor.cli.console import iso_time, plain_table, say, show, show_json
 from monitor.cli.history_rows import csv_cell
 from monitor.cli.options import AsJson, ConfigPath, load, option, unknown
+from monitor.cli.whole_file import write_whole
 from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
 from monitor.language import ENGLISH, NAMES, Language, language, templates
-from monitor.model import MonitorError, Month, Spend
+from monitor.model import Month, Spend
 from monitor.month_report import (
     FIGURES,
     QUANTILES,
@@ -154,10 +155,7 @@ def write_html(to: Path, config: Config, report: MonthReport, of: Language) -> N
     """Write one file that needs nothing else. Everything in it is escaped: names are an operator's, or older."""
     template = environment(templates(), of, RenderCache()).get_template("report.html")
     text = template.render(view=_view(config, report, of, shows_urls=True), home="", style="")
-    try:
-        to.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise MonitorError(f"{to} cannot be written: {error.strerror}") from error
+    write_whole(to, text)
 
 
 def document(config: Config, report: MonthReport) -> dict[str, Any]:
