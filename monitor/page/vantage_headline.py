@@ -341,50 +341,42 @@ def _text(
 
 
 def _serving(seeing: Sequence[VantageView], language: Language) -> Iterator[str]:
-    """Say through how many base URLs the main call is answered well, from each place; the worst place first."""
-    counts = [
-        (
-            sum(
-                endpoint.main_state in WORKING and not endpoint.spoils_answers
-                for endpoint in endpoints
-            ),
-            len(endpoints),
-            vantage,
+    """Say through how many base URLs the main call is answered well, once for the places where as many are; the worst first."""
+    alike: dict[tuple[int, int, bool], list[VantageView]] = {}
+    for vantage in seeing:
+        states = [endpoint.main_state for endpoint in vantage.by_path.values()]
+        if all(state is State.UNKNOWN for state in states):
+            continue
+        serving = sum(
+            endpoint.main_state in WORKING and not endpoint.spoils_answers
+            for endpoint in vantage.by_path.values()
         )
-        for vantage in seeing
-        if (endpoints := [*vantage.by_path.values()])
-        and any(endpoint.main_state is not State.UNKNOWN for endpoint in endpoints)
-    ]
-    for serving, number, vantage in sorted(counts, key=lambda count: count[0] / count[1])[:_NAMED]:
-        if serving == 0 and any(
-            each.main_state is State.UNKNOWN for each in vantage.by_path.values()
-        ):
-            yield language.gettext(
-                "From %(place)s no request is known to succeed.", place=vantage.name
-            )
+        none_known = serving == 0 and State.UNKNOWN in states
+        alike.setdefault((serving, len(states), none_known), []).append(vantage)
+    worst_first = sorted(alike, key=lambda count: count[0] / count[1])
+    partly = [count for count in worst_first if count[0] < count[1]][:_NAMED]
+    for serving, number, none_known in partly:
+        whence = _capital(whence_of(alike[serving, number, none_known], language))
+        if none_known:
+            yield language.gettext("%(Whence)s no request is known to succeed.", Whence=whence)
         elif serving == 0:
-            yield language.gettext("From %(place)s no request succeeds.", place=vantage.name)
-        elif serving < number:
+            yield language.gettext("%(Whence)s no request succeeds.", Whence=whence)
+        else:
             yield language.ngettext(
-                "From %(place)s requests succeed through %(serving)s of %(num)s base URL.",
-                "From %(place)s requests succeed through %(serving)s of %(num)s base URLs.",
+                "%(Whence)s requests succeed through %(serving)s of %(num)s base URL.",
+                "%(Whence)s requests succeed through %(serving)s of %(num)s base URLs.",
                 number,
-                place=vantage.name,
+                Whence=whence,
                 serving=serving,
             )
-    whole: dict[int, list[VantageView]] = {
-        number: [] for serving, number, _ in counts if serving == number
-    }
-    for serving, number, vantage in counts:
-        if serving == number:
-            whole[number].append(vantage)
-    for number, places in whole.items():
-        yield language.ngettext(
-            "%(Whence)s requests succeed through its base URL.",
-            "%(Whence)s requests succeed through all %(num)s base URLs.",
-            number,
-            Whence=_capital(whence_of(places, language)),
-        )
+    for count, places in alike.items():
+        if count[0] == count[1]:
+            yield language.ngettext(
+                "%(Whence)s requests succeed through its base URL.",
+                "%(Whence)s requests succeed through all %(num)s base URLs.",
+                count[1],
+                Whence=_capital(whence_of(places, language)),
+            )
 
 
 def _capital(text: str) -> str:

@@ -89,6 +89,18 @@ def test_what_is_blocked_on_the_way_from_one_place_is_not_down() -> None:
     }
 
 
+def test_places_that_see_the_same_share_one_sentence() -> None:
+    two_down = failing(seen(CN), 9, FailureKind.CONNECT_TIMEOUT, "us-direct", "cf-cdn")
+    agents = (heard(CN, seconds=8), heard(HK, seconds=3), heard(LAPTOP, seconds=5))
+    shown = page(
+        places({CN: two_down, HK: two_down, LAPTOP: seen(LAPTOP)}, own=two_down, agents=agents)
+    )
+    assert shown.text == (
+        "From Frankfurt, Shanghai and Hong Kong requests succeed through 4 of 6 base URLs."
+        " From Laptop requests succeed through all 6 base URLs."
+    )
+
+
 def test_a_service_that_one_place_cannot_reach_is_up() -> None:
     shown = page(all_of_shanghai())
     assert shown.headline == "The service is up, but not reachable from Shanghai."
