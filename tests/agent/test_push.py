@@ -10,9 +10,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from agent_cast import CN_KEY, HUB_KEY, NOON, AgentHub, failed, hubbing, run
+from agent_cast import CN_KEY, HK_KEY, HUB_KEY, NOON, TOML, AgentHub, failed, hubbing, run
 from aiohttp import web
 from cast import HandClock, until
+from postgres import postgres
 from proxies import Fake, proxying
 
 from monitor.agent.hub_client import FetchedConfig, HubAwayError, HubClient
@@ -466,6 +467,42 @@ async def test_while_the_hubs_store_cannot_be_written_all_waits_at_the_agent(
     hub.clock.tick(10)
     await agent.push()
     assert (begins(await hub.stored()), agent.waiting()) == ([0], [])
+
+
+@pytest.mark.slow
+async def test_while_the_hubs_postgresql_is_away_it_says_so_and_agents_keep_and_repeat(
+    tmp_path: Path,
+) -> None:
+    with postgres() as server:
+        toml = TOML.replace("[monitor]", f'[monitor]\nstore = "{server.fresh()}"', 1)
+        async with (
+            hubbing(tmp_path / "hub", toml) as hub,
+            agent_of(hub, tmp_path / "agent") as agent,
+        ):
+            agent.measure(0)
+            await agent.push()
+            server.stop()
+            agent.measure(1, 2)
+            await agent.push()  # the hub learns of it by this one, and stores nothing
+            await until(lambda: hub.store.trouble is not None, 60)
+            hub.clock.tick(10)
+            refused = await hub.push([(2, run(1))], agent="hk", key=HK_KEY)
+            assert refused.status == 503
+            assert refused.document["why"] == "the hub cannot write its store now"
+            assert refused.headers["Retry-After"] == "10"
+            hub.clock.tick(10)
+            assert await agent.push() == 10
+            assert len(agent.waiting()) == 2
+            agent.measure(3)
+            server.start()
+            await until(lambda: hub.store.trouble is None, 60)
+            await hub.store.flush()
+            hub.clock.tick(10)
+            while agent.waiting():
+                await agent.push()
+                hub.clock.tick(10)
+            assert begins(await hub.stored()) == [0, 1, 2, 3]
+            assert await hub.stored("hk") == []
 
 
 async def test_the_log_says_once_that_the_hub_takes_results_and_once_more_after_it_was_away(

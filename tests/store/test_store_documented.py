@@ -1,6 +1,5 @@
 """Whatever docs/history.md says of the file is true of a store that a daemon wrote."""
 
-import asyncio
 import json
 import re
 from datetime import timedelta
@@ -9,22 +8,18 @@ from typing import Any
 
 import pytest
 import virtual_time
-from aiohttp import web
 from cast import HandClock
-from listening import listening
+from daemon_life import live
 from sqlalchemy import inspect
 from store_cast import INCIDENT, NOON, asked, entry, failed, opened, runs
-from virtual_time import START, VirtualClock, VirtualLoop, busy_with
+from virtual_time import START
 
 from monitor.clock import SystemClock
-from monitor.config import load
-from monitor.daemon.app import Daemon
 from monitor.model import Evidence, Resolution, Spend
 from monitor.model.rollup import FIGURES
 from monitor.store import Store
 from monitor.store.engines import database
 
-HOUR = 3600.0
 PARTITION = re.compile(r"_(?:\d{8}|rest)$")
 DOC = (Path(__file__).parents[2] / "docs" / "history.md").read_text()
 HERE, _, THERE = DOC.partition("## The same on PostgreSQL")
@@ -75,43 +70,6 @@ async def test_every_query_of_the_document_has_an_answer(written: str, name: str
     rows = asked(written, query_of(name, written))
     assert rows
     assert any(value is not None for value in rows[0])
-
-
-class Relay:
-    """Answers a chat in one piece, which is the wrong one, and for an hour not at all."""
-
-    url = ""
-
-    async def answer(self, _: web.Request) -> web.Response:
-        if HOUR < asyncio.get_running_loop().time() < 2 * HOUR:
-            return web.Response(status=502, text="<h1>502</h1>")
-        pieces = [
-            {"choices": [{"index": 0, "delta": {"content": "hello"}}]},
-            {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
-            {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 1}},
-        ]
-        text = "".join(f"data: {json.dumps({'model': 'm', **piece})}\n\n" for piece in pieces)
-        return web.Response(text=f"{text}data: [DONE]\n\n", content_type="text/event-stream")
-
-
-async def live(loop: VirtualLoop, clock: VirtualClock, folder: Path, url: str) -> None:
-    """Three hours of a daemon, with an outage."""
-    app, relay = web.Application(), Relay()
-    app.router.add_post("/v1/chat/completions", relay.answer)
-    async with listening(app) as relay.url:
-        loop.rests()
-        path = folder / "monitor.toml"
-        path.write_text(
-            f'[monitor]\nlisten = ""\nstore = "{url}"\n[service.relay]\nkey = "k"\nmodel = "m"\n'
-            f'endpoints = {{ direct = "{relay.url}" }}\nprobes = {{ chat = "3m" }}\n'
-        )
-        daemon = Daemon(load(path, {}), clock=clock, publish_every=timedelta(days=99))
-        loop.busy = busy_with(daemon)
-        task = asyncio.create_task(daemon.run())
-        await asyncio.sleep(3 * HOUR)
-        daemon.stop.set()
-        await task
-        loop.busy = []
 
 
 @pytest.mark.slow

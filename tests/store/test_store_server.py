@@ -5,11 +5,13 @@ import logging
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import threading
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -40,6 +42,8 @@ from monitor.store.database import InUseError, Meaning
 
 pytestmark = pytest.mark.slow
 DAY = timedelta(days=1)
+LOCK_S = 5.0
+"""As long as a transaction of the daemon waits for a lock."""
 
 
 @pytest.fixture(scope="session")
@@ -208,6 +212,29 @@ async def test_while_the_server_is_away_results_wait_messages_go_and_all_is_writ
             assert await stored(store) == 7
 
 
+def test_a_daemon_that_starts_while_the_server_is_away_says_so_and_ends_as_one_to_be_started_again(
+    tmp_path: Path,
+) -> None:
+    """systemd's unit starts it again after each end but that of a configuration that cannot be used, 78."""
+    (tmp_path / "monitor.toml").write_text(
+        f'[monitor]\nlisten = ""\nstore = "postgresql://monitor@127.0.0.1:{free_port()}/monitor"\n'
+        '[service.a]\nendpoints = { direct = "http://127.0.0.1:9" }\nprobes = { http = "1m" }\n'
+    )
+    began = time.monotonic()
+    monitor = Path(sys.executable).parent / "monitor"
+    done = subprocess.run(
+        [monitor, "run"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert time.monotonic() - began < 20
+    last = done.stderr.strip().splitlines()[-1]
+    assert "the store cannot be written: the server is away (" in last
+    assert "Traceback" not in done.stderr
+    unit = (Path(__file__).parents[2] / "systemd" / "monitor.service").read_text()
+    assert "\nRestart=always\n" in unit
+    assert "\nRestartPreventExitStatus=78\n" in unit
+
+
 @pytest.mark.proof
 async def test_twenty_deaths_of_the_server_under_load_lose_and_double_nothing() -> None:
     clock = HandClock(NOON)
@@ -337,8 +364,18 @@ async def test_a_password_is_in_no_message_and_no_log(
         assert "monitor@127.0.0.1" in text
 
 
+def trusts_alone(monkeypatch: pytest.MonkeyPatch, ca_file: str) -> None:
+    """Make this a system whose OpenSSL has one authority, in the place that it was built for."""
+    paths = ssl.get_default_verify_paths()
+    for name in (paths.openssl_cafile_env, paths.openssl_capath_env):
+        monkeypatch.setenv(name, "")  # so that it is put back afterwards
+        monkeypatch.delenv(name)
+    system = paths._replace(openssl_cafile=ca_file, openssl_capath="/nowhere")
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: system)
+
+
 async def test_verify_full_wants_a_certificate_of_the_named_host_from_a_known_authority(
-    clock: HandClock, tmp_path: Path
+    clock: HandClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authority, other = trustme.CA(), trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
@@ -360,14 +397,41 @@ async def test_verify_full_wants_a_certificate_of_the_named_host_from_a_known_au
         async with opened(good, clock) as store:
             record(store, 1)
             await store.flush()
+        system = f"{base}?sslmode=verify-full&sslrootcert=system"
         for wrong in (
             good.replace("localhost", "127.0.0.1"),
             good.replace("ca.pem", "other.pem"),
+            system,
         ):
             with pytest.raises(
                 StoreError, match="the connection is not encrypted as `sslmode` wants"
             ):
                 Store(wrong, clock=clock).open()
+        trusts_alone(monkeypatch, f"{tmp_path}/ca.pem")
+        async with opened(system, clock) as store:
+            record(store, 1, start=1)
+            await store.flush()
+            assert await stored(store) == 2
+        with pytest.raises(StoreError, match="wants"):
+            Store(system.replace("localhost", "127.0.0.1"), clock=clock).open()
+
+
+@contextmanager
+def reading(url: str) -> Iterator[None]:
+    """Hold all tables for reading, as pg_dump does."""
+    import psycopg
+
+    with psycopg.connect(url) as connection:
+        connection.execute("SELECT count(*) FROM runs, evidence")
+        yield
+
+
+def days_of(url: str) -> list[str]:
+    names = asked(
+        url,
+        "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'runs'::regclass ORDER BY 1",
+    )
+    return [name for (name,) in names]
 
 
 async def test_days_of_runs_are_partitions_and_retention_drops_them(
@@ -394,6 +458,52 @@ async def test_days_of_runs_are_partitions_and_retention_drops_them(
         "runs_rest",
     ]
     assert asked(url, "SELECT count(*) FROM runs_rest") == [(0,)]
+
+
+AGE = """SELECT extract(epoch FROM clock_timestamp()) - CAST(value::json ->> 'at' AS float8)
+    FROM key_value WHERE name = 'claim'"""
+"""Seconds since the claim was renewed."""
+
+
+async def test_a_long_reader_delays_the_days_that_come_and_go_and_nothing_else(
+    url: str, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a copy of the whole database, which holds each table from begin to end."""
+    kept = HistorySettings(raw=DAY, evidence=DAY, hours=None, days=None)
+    async with opened(url, clock) as store:
+        for _ in range(4):
+            store.record(entry(failed(clock.now()), evidence=SEEN))
+            clock.tick(86_400)
+            store._upkeep.look()  # type: ignore[attr-defined]  # as each five seconds
+            for _ in range(2):
+                store.heartbeat(clock.now())
+                await store.flush()
+        with reading(url):
+            began = time.monotonic()
+            with pytest.raises(StoreError, match="another session holds a lock for too long"):
+                await store.prune(clock.now(), kept)
+            assert time.monotonic() - began < LOCK_S + 2
+            began = time.monotonic()
+            record(store, 3)
+            await store.flush()
+            assert time.monotonic() - began < 2
+            assert store.trouble is None
+            clock.tick(86_400)
+            began = time.monotonic()
+            for _ in range(5):
+                store._upkeep.look()  # type: ignore[attr-defined]
+            assert time.monotonic() - began < 2, "a day that cannot be attached waits for later"
+            assert asked(url, AGE)[0][0] < 1, "the claim is renewed all the same"
+            record(store, 2, start=86_400 * 7)
+            await store.flush()
+            assert asked(url, "SELECT count(*) FROM runs_rest") == [(2,)]
+            assert days_of(url) == [*(f"runs_202611{day}" for day in range(24, 31)), "runs_rest"]
+        monkeypatch.setattr(store._upkeep, "_days_not_before", 0.0)
+        store._upkeep.look()  # type: ignore[attr-defined]
+        await store.prune(clock.now(), kept)
+        left = ("20261128", "20261129", "20261130", "20261201", "rest")
+        assert days_of(url) == [f"runs_{name}" for name in left]
+        assert asked(url, "SELECT count(*) FROM runs_rest") == [(0,)], "they are in their day"
 
 
 async def test_a_store_that_is_too_large_drops_its_oldest_days(url: str, clock: HandClock) -> None:

@@ -4,6 +4,8 @@ Nothing here outlives a transaction, so that a pooler in transaction mode may st
 prepared, nothing is set for a session. `sslmode` and all else of a URL is libpq's.
 """
 
+import os
+import ssl
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -39,6 +41,8 @@ class Address:
             raise StoreError(
                 f"{self.name} is no URL of PostgreSQL; write % and @ of a password as %25 and %40"
             ) from None
+        if given.get("sslrootcert") == "system":
+            _find_system_authorities()
         self._options = {**_DEFAULTS, **given, "prepare_threshold": None}
         passwords = {
             str(given.get("password") or ""),
@@ -70,3 +74,14 @@ class Address:
             use_native_hstore=False,
             **options,
         )
+
+
+def _find_system_authorities() -> None:
+    """Let libpq trust whom this system trusts.
+
+    The wheel of psycopg brings an OpenSSL of its own, which was built for a folder that no system has. Where the
+    environment says nothing else it is told the places of Python's.
+    """
+    paths = ssl.get_default_verify_paths()
+    os.environ.setdefault(paths.openssl_cafile_env, paths.openssl_cafile)
+    os.environ.setdefault(paths.openssl_capath_env, paths.openssl_capath)

@@ -48,6 +48,11 @@ def meaning(error: BaseException) -> Meaning:
     return _MEANINGS.get(state, Meaning.TROUBLE)
 
 
+def is_locked(error: BaseException) -> bool:
+    """Tell whether a lock was waited for in vain."""
+    return state_of(error) == "55P03"
+
+
 def remedy(error: BaseException) -> str:
     """Return what was met, and what to do: `the server is away (connection refused)`."""
     state, said = state_of(error), message_of(error)

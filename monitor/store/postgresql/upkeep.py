@@ -20,7 +20,7 @@ from monitor.store.database import InUseError, Meaning
 from monitor.store.postgresql import claim, partitions, server_tables
 from monitor.store.postgresql.address import Address
 from monitor.store.postgresql.partitions import PartitionedRows
-from monitor.store.postgresql.server_errors import meaning
+from monitor.store.postgresql.server_errors import is_locked, meaning
 from monitor.store.run_rows import DAY_MS, millis
 
 _STARTING = 7_362_910_451
@@ -32,6 +32,8 @@ _LIMITS = {
     "idle_in_transaction_session_timeout": "3s",
 }
 """Of one transaction: one that was left hanging must not keep others from the store."""
+_DAYS_LOCK, _DAYS_AGAIN_S = "1s", 60.0
+"""So long, and so seldom, others wait for a partition that a reader keeps from being attached."""
 _SIZE = """SELECT coalesce(sum(pg_total_relation_size(pg_class.oid)), 0) FROM pg_class
     JOIN pg_namespace ON pg_namespace.oid = relnamespace
     WHERE relkind IN ('r', 'm') AND nspname = current_schema()"""
@@ -58,6 +60,7 @@ class ServerUpkeep:
         self._next = float("-inf")
         self._made_until = -1
         """The last day (since 1970) of which we know that its partition is there."""
+        self._days_not_before = float("-inf")
 
     def prepare(self) -> None:
         """Make the tables where there are none, and claim the store; wait for a claim that may be a dead daemon's."""
@@ -79,8 +82,8 @@ class ServerUpkeep:
                 )
             seen = other.at if seen is None else seen
             time.sleep(_POLL_S)
-        with contextlib.suppress(DBAPIError), self.begin() as connection:
-            self._make_days(connection)
+        with contextlib.suppress(DBAPIError):
+            self._make_days()
 
     def _try_claim(self) -> claim.Claim | None:
         """Claim the store, or return who has it. Of several that start at once, one after the other does."""
@@ -147,14 +150,29 @@ class ServerUpkeep:
     def look(self) -> None:
         """Renew the claim of a daemon that has nothing to write, and make the partitions of the days to come."""
         self._next = time.monotonic() + self.look_every_s
-        with self.begin() as connection:
-            self._make_days(connection)
+        with self.begin():
+            pass
+        self._make_days()
 
-    def _make_days(self, connection: Connection) -> None:
+    def _make_days(self) -> None:
+        """Make partitions in a transaction of their own. A long reader, such as a backup, may be in the way.
+
+        Then it is tried again later: until then runs go to the days that are there, or to the rest.
+        """
         today = millis(self._clock.now()) // DAY_MS
-        if self._made_until < today + partitions.AHEAD - 1:
-            partitions.make_days(connection, range(today, today + partitions.AHEAD))
-            self._made_until = today + partitions.AHEAD - 1
+        last = today + partitions.AHEAD - 1
+        if self._made_until >= last or time.monotonic() < self._days_not_before:
+            return
+        try:
+            with self.begin() as connection:
+                _limit(connection, lock_timeout=_DAYS_LOCK)
+                partitions.make_days(connection, range(today, last + 1))
+        except DBAPIError as error:
+            if not is_locked(error):
+                raise
+            self._days_not_before = time.monotonic() + _DAYS_AGAIN_S
+        else:
+            self._made_until = last
 
     def check(self) -> None: ...
 
