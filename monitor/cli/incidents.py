@@ -188,7 +188,8 @@ def timeline(
     for kind in incident.kinds:
         is_past = incident.closed is not None or gap is not None
         what = kind.row.was if is_past else kind.row.what
-        yield Text(f"{what} {kind.row.remedy}".rstrip())
+        remedy = "" if incident.closed else kind.row.remedy
+        yield Text(f"{what} {remedy}".rstrip())
     runs = ", ".join(f"{kind} {count}" for kind, count in incident.failed_runs.items())
     yield Text(f"failed runs: {runs or 'none counted'}")
     yield ""

@@ -90,8 +90,9 @@ def _announcement(feed: Element, page: PageView, announcement: AnnouncementView)
 
 
 def _content(page: PageView, incident: IncidentView) -> str:
-    """Say what it is and what to do, then the updates, newest first."""
-    head = f"<p>{escape(incident.what)} {escape(incident.do)}</p>"
+    """Say what it is and, while it goes on, what to do; then the updates, newest first."""
+    said = f"{incident.what} {incident.do}".rstrip()
+    head = f"<p>{escape(said)}</p>"
     updates = (
         f'<p><time datetime="{formatting.iso(update.at)}">{formatting.moment(update.at, page.language)}</time> '
         f"<b>{escape(update.label)}</b>: {escape(update.text)}</p>"

@@ -128,7 +128,7 @@ class IncidentViews:
             kinds=incident.kinds,
             measured=gap is None,
             what=self.language.space.join(self._what(incident, gap)),
-            do=self._remedy(incident, other=bool(instead or incident.closed)),
+            do="" if incident.closed else self._remedy(incident, other=bool(instead)),
             endpoints=incident.endpoints,
             instead=instead,
             places=incident.places if incident.closed is None else (),

@@ -297,7 +297,7 @@ class UpdateStatus:
 class IncidentStatus:
     """An incident, from the first bad result to recovery; `closed` is null while it lasts. Updates: newest first.
 
-    `measured` is false while nothing of it can be measured: whether it lasts is not known, and `what` says how it was.
+    `measured` is false while nothing of it can be measured: whether it lasts is not known, and `what` says how it was. `do` is empty once it is over.
     """
 
     id: int

@@ -209,6 +209,16 @@ def test_an_incident_says_what_to_use_instead_but_never_a_base_url_that_it_cover
     assert page(worlds.everything_down()).current[0].instead is None
 
 
+def test_an_incident_says_what_to_do_only_while_it_goes_on() -> None:
+    world = worlds.mixed()
+    closed = tuple(replace(each, closed=NOW, active=frozenset()) for each in world.incidents)
+    shown = page(world).current[0], page(replace(world, incidents=closed)).incidents[0]
+    assert [(each.id, bool(each.do)) for each in shown] == [
+        (shown[0].id, True),
+        (shown[0].id, False),
+    ]
+
+
 def test_another_base_url_of_the_same_host_may_be_used_instead() -> None:
     """A host may have several, by path: one that fails says nothing of the other."""
 
