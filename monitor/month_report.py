@@ -4,9 +4,9 @@ Everything follows from counts by hour and day, incidents and the ledger; nothin
 not measured is neither good nor bad: its share stands beside each figure.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from monitor.model import (
     NO_SPEND,
@@ -80,7 +80,9 @@ class EndpointReport:
     url: str | None
     """None where the configuration has it no more."""
     down: timedelta | None
-    """How long incidents say that it was down; None where nothing measured it."""
+    """How long incidents say that it was down; None where nothing measured it, or only an import knows of it."""
+    imported_until: datetime | None
+    """When what was imported of this month ends: no incident is known of before."""
     places: tuple[PlaceReport, ...]
 
 
@@ -116,6 +118,8 @@ class MonthReport:
     incidents: tuple[Incident, ...]
     """Those of its services and of the monitor itself, newest first."""
     seen_until: datetime
+    imported_until: Mapping[str, datetime]
+    """By base URL, when what was imported of this month ends: which incidents it had before is not known."""
 
     @property
     def is_in_progress(self) -> bool:
@@ -163,8 +167,10 @@ def month_report(
             if incident.service is None or incident.service in ids
         ),
         seen_until=min(now, record.seen_until or now),
+        imported_until={},
     )
     counts = [some for some in record.counts if some.check.partition("/")[0] in ids]
+    empty = replace(empty, imported_until=_imported_until(month, counts, record.imported_until))
     return replace(
         empty,
         days_measured=len(frozenset[date]().union(*(some.measured for some in counts))),
@@ -189,6 +195,19 @@ def services_of(record: MonthRecord, configured: Sequence[Service]) -> tuple[Ser
     known = {service.id for service in configured}
     gone = sorted((spent | counted | named) - known)
     return (*configured, *(Service(id=name, name=name, endpoints=()) for name in gone))
+
+
+def _imported_until(
+    month: Month, counts: Iterable[MonthCounts], known: Mapping[str, datetime]
+) -> dict[str, datetime]:
+    """Return by base URL when what was imported of the month ends, where something of it was."""
+    until: dict[str, datetime] = {}
+    for some in counts:
+        end = known.get(some.check)
+        if end and some.measured and min(some.measured) <= end.astimezone(UTC).date():
+            path = some.check.rpartition("/")[0]
+            until[path] = max(min(end, month.end), until.get(path, month.begin))
+    return until
 
 
 def _service(
@@ -247,12 +266,14 @@ def _endpoint(
     incidents = [incident for incident in whole.incidents if path in incident.endpoints]
     month = whole.month.begin, whole.until
     down = length(overlaps(outages(path, incidents, whole.seen_until), [month]))
-    is_known = down or any(place.days for place in places)
+    imported_until = whole.imported_until.get(path)
+    is_known = down or (imported_until is None and any(place.days for place in places))
     return EndpointReport(
         path=path,
         name=endpoint.name if endpoint else path.partition("/")[2],
         url=endpoint.url if endpoint else None,
         down=down if is_known else None,
+        imported_until=imported_until,
         places=places,
     )
 

@@ -228,6 +228,25 @@ def test_a_base_url_that_an_incident_names_was_down_though_no_run_of_it_is_kept(
     assert (row(report, "a").down, row(report, "b").down) == (HOUR, None)
 
 
+def test_how_long_a_base_url_was_down_is_not_known_of_what_was_imported() -> None:
+    both = counts("s/a/chat", 1, 20, up=9), counts("s/b/chat", 20, up=9)
+    until = BEGIN + 10 * DAY
+    some = {"s/a/chat": until, "s/b/chat": BEGIN - DAY, "s/gone/chat": until}
+    report = reported(record(*both, imported_until=some))
+    assert report.imported_until == {"s/a": until}
+    assert (row(report, "a").imported_until, row(report, "a").down) == (until, None)
+    assert (row(report, "b").imported_until, row(report, "b").down) == (None, 0 * HOUR)
+    told = reported(record(*both, imported_until=some, incidents=(incident(until, until + HOUR),)))
+    assert row(told, "a").down == HOUR
+    later = reported(record(*both, imported_until={"s/a/chat": LATER}))
+    assert later.imported_until == {"s/a": NOVEMBER.end}
+
+
+def test_a_month_after_the_import_has_nothing_of_it() -> None:
+    until = {"s/a/chat": BEGIN + 3 * DAY}
+    assert reported(record(counts("s/a/chat", 20, up=9), imported_until=until)).imported_until == {}
+
+
 def test_the_account_and_what_is_slow_are_no_downtime() -> None:
     slow = replace(incident(BEGIN, BEGIN + HOUR), severity=Severity.DEGRADED)
     report = reported(record(counts("s/a/chat", 1, up=1), incidents=(slow,)))

@@ -6,7 +6,7 @@ It says of each thing that could not be carried over where it stands there, and 
 import asyncio
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +19,8 @@ from monitor.cli.import_history import add_history
 from monitor.cli.options import load, option
 from monitor.config import Secrets
 from monitor.imports import KumaDatabase, Plan, open_source, plan, read_sources, toml_text
-from monitor.model import MonitorError
+from monitor.imports.imported import without_secrets
+from monitor.model import Check, MonitorError, Redactor, Secret
 from monitor.model.secret import printable
 
 _STDOUT = Path("-")
@@ -103,6 +104,19 @@ def _add_history(file: Path, planned: Plan, path: Path) -> None:
             say(f"no history: {key} is of a base URL that is retired, and is not asked")
         else:
             say(f"no history: {path} has no check {key}; it was renamed or left out")
+    before, now = (
+        _addresses(draft_of(planned, path, os.environ).config.checks),
+        _addresses(loaded.checks),
+    )
+    shown = Redactor((*loaded.secrets, *map(Secret, planned.imported.secrets.values())))
+    for key in sorted(monitors.keys() & before.keys() & now.keys()):
+        if before[key] != now[key]:
+            del monitors[key]
+            asked, asks = (without_secrets(shown(address)) for address in (before[key], now[key]))
+            say(
+                f"no history: {key} is of {asks} in {path}, and Uptime Kuma measured {asked}; give a base URL of"
+                " another address another id"
+            )
     with (
         closing(KumaDatabase(file)) as database,
         progress("heartbeats", database.count_heartbeats()) as advance,
@@ -116,6 +130,11 @@ def _add_history(file: Path, planned: Plan, path: Path) -> None:
             counts = counts if one.hours or one.days else ""
             since = f"{one.first:%Y-%m-%d %H:%M} UTC"
             say(f"history: {one.runs} runs of {one.check}{counts}, since {since}")
+
+
+def _addresses(checks: Iterable[Check]) -> dict[str, str]:
+    """Return what each check asks, by its key."""
+    return {check.key: check.endpoint.url + getattr(check.probe, "path", "") for check in checks}
 
 
 def _write_credentials(folder: Path, secrets: Mapping[str, str], *, force: bool) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 from monitor import config
 from monitor.alerts import Notifier
 from monitor.cli.telegram_setup import ANY_TOKEN
+from monitor.config import Config
 from monitor.imports import Plan, Remark, document_of, toml_text, without
-from monitor.model import Complaint, ConfigError, MonitorError, Redactor, clean_text
+from monitor.model import ConfigError, MonitorError, Redactor, clean_text
 from monitor.model.secret import REFERENCE
 
 
@@ -20,6 +21,8 @@ class Draft:
 
     plan: Plan
     document: Mapping[str, Any]
+    config: Config
+    """What the document says, with placeholders for the variables that are set nowhere."""
     remarks: tuple[Remark, ...]
     missing: tuple[str, ...] = ()
     """Variables that the other program's file names and that are set nowhere."""
@@ -36,12 +39,16 @@ def draft_of(planned: Plan, path: Path, env: Mapping[str, str]) -> Draft:
     while document["service"]:
         text = toml_text(document, "", "", ())
         known = _known(env, text)
-        complaints = _complaints(text, path, {**_placeholders(text), **known, **secrets})
-        if not complaints:
+        try:
+            parsed = _parsed(text, path, {**_placeholders(text), **known, **secrets})
+        except ConfigError as error:
+            complaints = error.complaints
+        else:
             names = set(REFERENCE.findall(text)) - secrets.keys() - known.keys()
             return Draft(
                 plan=planned,
                 document=document,
+                config=parsed,
                 remarks=tuple(remarks),
                 missing=tuple(sorted(names)),
             )
@@ -57,14 +64,11 @@ def draft_of(planned: Plan, path: Path, env: Mapping[str, str]) -> Draft:
     raise MonitorError(f"nothing in it can be watched, and nothing was written:\n{lines}")
 
 
-def _complaints(text: str, path: Path, env: Mapping[str, str]) -> tuple[Complaint, ...]:
-    """Return what the configuration, or else Apprise, has to complain of a text."""
-    try:
-        loaded = config.parse(text, path=path, env=env)
-        Notifier(loaded.channels, Redactor(loaded.secrets))
-    except ConfigError as error:
-        return error.complaints
-    return ()
+def _parsed(text: str, path: Path, env: Mapping[str, str]) -> Config:
+    """Read a text as the configuration and Apprise do. Raises ConfigError."""
+    loaded = config.parse(text, path=path, env=env)
+    Notifier(loaded.channels, Redactor(loaded.secrets))
+    return loaded
 
 
 def _known(env: Mapping[str, str], text: str) -> Mapping[str, str]:

@@ -54,11 +54,11 @@ async def add_history(
     store = Store(config.store, clock=clock, vantage=config.vantage, history=config.history)
     store.open()
     try:
-        added = []
+        added, now = [], clock.now()
         for check in config.checks:
             if check.key in monitors:
                 work = _Adding(config, store, database, check, monitors[check.key], advance)
-                added.append(await work.add(clock.now()))
+                added.append(await work.add(now))
                 await store.prune(clock.now(), config.history)
         return tuple(added)
     finally:
@@ -88,6 +88,7 @@ class _Adding:
         runs, first = 0, None
         entries_left = self._entries(before, since)
         while entries := tuple(islice(entries_left, _AT_ONCE)):
+            await self._store.mark_imported(key, before)
             await self._store.backfill(entries)
             runs, first = runs + len(entries), entries[-1].result.at
         counts = past_counts(
@@ -96,6 +97,7 @@ class _Adding:
             min(since, Resolution.HOUR.begin(before)),
         )
         if counts:
+            await self._store.mark_imported(key, before)
             await self._store.backfill_counts(key, self._check.probe.kind, counts)
             first = min(counted.at for counted in counts)
         hours = sum(counted.resolution is Resolution.HOUR for counted in counts)

@@ -102,7 +102,7 @@ def command(
     elif incidents:
         stdout().print(table(incidents, watched_until(loaded, now), gaps_of(loaded, incidents)))
     else:
-        typer.echo("No incident goes on." if still else "There was no incident in that time.")
+        typer.echo("No incident goes on." if still else "No incident of that time is known.")
 
 
 def watched_until(config: Config, now: datetime) -> datetime:

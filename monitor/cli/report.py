@@ -174,7 +174,10 @@ def document(config: Config, report: MonthReport) -> dict[str, Any]:
         "services": [_service_document(config, report, service) for service in report.services],
         "incidents": [
             incidents.document(incident)
-            | {"seconds_in_month": round(report.within(incident).total_seconds())}
+            | {
+                "kinds": [kind.value for kind in incident.kinds],
+                "seconds_in_month": round(report.within(incident).total_seconds()),
+            }
             for incident in report.incidents
         ],
     }
@@ -198,6 +201,7 @@ def _service_document(
                 "name": endpoint.name,
                 "url": endpoint.url,
                 "down_s": _seconds(endpoint),
+                "imported_until": _imported_until(endpoint),
                 "places": [_place_document(config, place) for place in endpoint.places],
             }
             for endpoint in service.endpoints
@@ -207,6 +211,10 @@ def _service_document(
 
 def _seconds(endpoint: EndpointReport) -> int | None:
     return None if endpoint.down is None else round(endpoint.down.total_seconds())
+
+
+def _imported_until(endpoint: EndpointReport) -> str | None:
+    return iso_time(endpoint.imported_until) if endpoint.imported_until else None
 
 
 def _place_document(config: Config, place: PlaceReport) -> dict[str, Any]:
@@ -245,10 +253,10 @@ _COLUMNS = (
         "check",
     ),
     *("availability", "good", "days", "days_measured", "up", "degraded", "down"),
-    *("maintenance", "unknown", "missed", "down_s"),
+    *("maintenance", "unknown", "missed", "down_s", "imported_until"),
     *(f"{figure}_ms_{name}" for figure in FIGURES for name in QUANTILES),
     *("tokens", "money", "currency"),
-    *("incident", "severity", "kind", "opened", "closed", "seconds_in_month"),
+    *("incident", "severity", "kinds", "opened", "closed", "seconds_in_month"),
 )
 
 
@@ -275,7 +283,7 @@ def _csv_rows(config: Config, report: MonthReport) -> Iterator[dict[str, object]
             "endpoint": " ".join(incident.endpoints),
             "incident": incident.id,
             "severity": incident.severity.value,
-            "kind": incident.failure.kind.value,
+            "kinds": " ".join(kind.value for kind in incident.kinds),
             "opened": iso_time(incident.opened),
             "closed": incident.closed and iso_time(incident.closed),
             "seconds_in_month": round(report.within(incident).total_seconds()),
@@ -302,6 +310,7 @@ def _endpoint_row(
         },
         **told["runs"],
         "down_s": _seconds(endpoint),
+        "imported_until": _imported_until(endpoint),
         **{
             f"{figure}_ms_{name}": value
             for figure in FIGURES

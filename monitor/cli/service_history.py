@@ -101,7 +101,7 @@ def tables(history: ServiceHistory) -> Iterator[Table | Text | str]:
     if history.incidents:
         yield incidents.table(history.incidents, history.watched_until, history.unmeasured)
     else:
-        yield "There was no incident in that time."
+        yield "No incident of that time is known."
 
 
 def _change_table(changes: Iterable[ServiceChange]) -> Table:

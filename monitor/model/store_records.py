@@ -133,6 +133,8 @@ class MonthRecord:
     """The begin of the first UTC day of which anything is kept; None where nothing is."""
     seen_until: datetime | None
     """The newest proof that a daemon was alive: how an open incident went on after it is not known."""
+    imported_until: Mapping[str, datetime] = field(default_factory=dict)
+    """By check, when what was imported of it ends: which incidents there were before is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +229,8 @@ class Snapshot:
     """What our own vantage has learned of each check; None where nobody asked for it."""
     balances: Mapping[str, BalanceHistory] = field(default_factory=dict)
     """Keyed by `service/endpoint`, for the page that its operator alone reads; empty for all others."""
+    imported_until: Mapping[str, datetime] = field(default_factory=dict)
+    """By check, when what was imported of it ends: which incidents there were before is not known."""
     stopped_at: datetime | None = None
     """Set on the last page of a daemon that is stopping."""
 

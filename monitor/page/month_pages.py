@@ -196,6 +196,9 @@ def _line(report: MonthReport, language: Language) -> ListedMonth:
     if report.days_measured or report.incidents:
         number = len(report.incidents)
         text = language.ngettext("%(num)s incident", "%(num)s incidents", number)
+        if report.imported_until:
+            unknown = language.gettext("not all incidents are known")
+            text = f"{text} · {unknown}" if number else unknown
     if report.is_in_progress:
         going_on = language.gettext("in progress")
         text = f"{text} · {going_on}"

@@ -145,11 +145,32 @@ def _notes(report: MonthReport, language: Language) -> Iterator[str]:
         elif report.measured_since >= month.end:
             first = f"{report.measured_since:%Y-%m-%d}"
             yield say("The first day of which anything is kept is %(day)s.", day=first)
+    yield from _imported(report, language)
     is_open = any(incident.closed is None for incident in report.incidents)
     if is_open and report.seen_until < min(report.at - _LATE, month.end):
         yield say(
             "The monitor was last alive at %(at)s: how open incidents went on is not known.",
             at=_utc(report.seen_until),
+        )
+
+
+def _imported(report: MonthReport, language: Language) -> Iterator[str]:
+    """Say of which base URLs another program has measured, and until when: it tells of no incidents."""
+    names = {
+        endpoint.path: formatting.name(endpoint.name, endpoint.path)
+        for service in report.services
+        for endpoint in service.endpoints
+    }
+    by_end: dict[str, list[str]] = {}
+    for path, until in sorted(report.imported_until.items()):
+        by_end.setdefault(_utc(until), []).append(names.get(path, path))
+    for end, some in by_end.items():
+        yield language.gettext(
+            "What is known of %(names)s before %(at)s was imported from another program: incidents of that time are not known.",
+            names=language.listed(some)
+            if len(some) <= _MOST_NAMES
+            else language.ngettext("%(num)s base URL", "%(num)s base URLs", len(some)),
+            at=end,
         )
 
 
@@ -159,6 +180,8 @@ def _days(report: MonthReport, measured: int, language: Language) -> str:
 
 
 def _no_incidents(report: MonthReport, language: Language) -> str:
+    if report.imported_until:
+        return language.gettext("No incident is known.")
     if report.days_measured:
         return language.gettext("No incident was open in what was measured.")
     return language.gettext("No incident is known, because nothing was measured.")

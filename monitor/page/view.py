@@ -205,7 +205,7 @@ def _page(
         service=verdict.service,
         network=verdict.network,
         services=services,
-        past=_past(incidents, measured, snapshot.at.astimezone(UTC).date()),
+        past=_past(incidents, measured, snapshot),
         endpoints=endpoints,
         by_path=by_path,
         incidents=incidents,
@@ -303,23 +303,36 @@ def _instead(
 
 
 def _past(
-    incidents: Sequence[IncidentView], endpoints: Sequence[EndpointView], today: date
+    incidents: Sequence[IncidentView], endpoints: Sequence[EndpointView], snapshot: Snapshot
 ) -> tuple[PastDays, ...]:
     """Return the incidents by the UTC day on which they began, newest day first; quiet days in a row are one entry."""
     by_day: dict[date, list[IncidentView]] = {}
     for incident in incidents:
         by_day.setdefault(incident.opened.astimezone(UTC).date(), []).append(incident)
+    imported_until = {
+        check.rpartition("/")[0]: until.astimezone(UTC).date()
+        for check, until in snapshot.imported_until.items()
+    }
     past: list[PastDays] = []
+    today = snapshot.at.astimezone(UTC).date()
     for back in range(PAST_DAYS):
         day = today - timedelta(days=back)
-        measured = any(
-            endpoint.history.days[-1 - back].state is not State.UNKNOWN for endpoint in endpoints
+        measured = [
+            endpoint.path
+            for endpoint in endpoints
+            if endpoint.history.days[-1 - back].state is not State.UNKNOWN
+        ]
+        entry = PastDays(
+            since=day,
+            day=day,
+            measured=bool(measured),
+            imported=any(day <= imported_until.get(path, date.min) for path in measured),
+            incidents=tuple(by_day.get(day, ())),
         )
-        begun = tuple(by_day.get(day, ()))
-        if past and not begun and (past[-1].measured, past[-1].incidents) == (measured, ()):
+        if past and not entry.incidents and replace(past[-1], since=day, day=day) == entry:
             past[-1] = replace(past[-1], since=day)
         else:
-            past.append(PastDays(since=day, day=day, measured=measured, incidents=begun))
+            past.append(entry)
     return tuple(past)
 
 

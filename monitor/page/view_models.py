@@ -385,6 +385,8 @@ class PastDays:
     """The last of them."""
     measured: bool
     """Whether anything was: silence of a day that nobody watched is no good news."""
+    imported: bool
+    """Whether another program has measured something of it: which incidents there were is not known."""
     incidents: tuple[IncidentView, ...]
 
 

@@ -341,6 +341,7 @@ class History:
         """By vantage, of vantages that spend beside our own."""
         self.silences: tuple[Silence, ...] = ()
         self.announcements: tuple[Announcement, ...] = ()
+        self.imported_until: Mapping[str, datetime] = {}
         self.agents: dict[str, AgentState] = {}
         """What is known of each agent, by vantage; whoever hears them keeps it."""
         self.dead: list[tuple[datetime, OutboxMessage]] = []
@@ -456,6 +457,7 @@ class History:
             announcements=tuple(
                 each for each in self.announcements if each.until is None or each.until > now
             ),
+            imported_until=self.imported_until,
             spent_today=_by_service(spent, today),
             spent_month=_by_service(spent, today.replace(day=1)),
             spent_elsewhere=self.spent_elsewhere_on(today),

@@ -76,6 +76,7 @@ class Loader:
             )
         history.silences = small_tables.silences(self._connection, self._now)
         history.announcements = small_tables.announcements(self._connection, self._now)
+        history.imported_until = small_tables.imported_until(*of)
         history.dead = small_tables.dead(*of, self._now - timedelta(days=7))
 
     def load(

@@ -36,4 +36,7 @@ def read_month(reader: Reader, month: Month, now: datetime) -> MonthRecord:
         else None,
         measured_since=reader.measured_since(),
         seen_until=reader.last_seen(),
+        imported_until=reader.ask(
+            lambda connection: small_tables.imported_until(connection, reader.vantage)
+        ),
     )

@@ -52,6 +52,8 @@ MOVED_CHATS = "moved_chats"
 TOLD_PRICES = "told_prices"
 FORMER = "former_vantages"
 """JSON: the ids that this daemon had before, and when it was last seen under each."""
+IMPORTED = "imported_until"
+"""JSON: by check, when what was imported of it ends."""
 _RECENT, _HOUR, _REQUESTS_KEPT = timedelta(hours=3), timedelta(hours=1), timedelta(days=30)
 _MOST_TOKENS = 1 << 53
 
@@ -405,6 +407,20 @@ def _hand_over(connection: Connection, table: sqlalchemy.Table, before: str, aft
     connection.execute(
         sqlalchemy.update(table).where(table.c.vantage == before).values(vantage=after)
     )
+
+
+def imported_until(connection: Connection, vantage: str | None) -> dict[str, datetime]:
+    """Return by check when what was imported of it from another program ends; that has no incidents."""
+    written = note(connection, vantage, IMPORTED) or "{}"
+    return {check: datetime.fromisoformat(until) for check, until in json.loads(written).items()}
+
+
+def mark_imported(connection: Connection, vantage: str, check: str, until: datetime) -> None:
+    """Note that history of a check is imported, up to this moment or what was noted before, whichever is later."""
+    known = imported_until(connection, vantage)
+    known[check] = max(until, known.get(check, until))
+    written = {name: moment.isoformat() for name, moment in known.items()}
+    schema.set_value(connection, IMPORTED, json.dumps(written), vantage)
 
 
 def told_prices(connection: Connection, vantage: str | None) -> datetime | None:

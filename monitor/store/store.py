@@ -381,6 +381,12 @@ class Store:
             )
         )
 
+    async def mark_imported(self, check: str, until: datetime) -> None:
+        """Note that what is older than a moment is imported of a check: its incidents are not known. Raises StoreError."""
+        await self._write(
+            lambda connection: small_tables.mark_imported(connection, self._vantage, check, until)
+        )
+
     async def cut(self, vantage: str, begin: datetime, end: datetime) -> int:
         """Forget what a vantage measured in the whole hours of a time, and return how many runs. Raises StoreError.
 

@@ -226,7 +226,7 @@ def test_incidents_are_listed_and_one_is_told_as_a_timeline(folder: Path) -> Non
 def test_where_there_is_no_incident_it_says_so(folder: Path) -> None:
     assert said(folder, "incidents", "--open") == "No incident goes on.\n"
     assert said(folder, "incidents", "--until", "2020-01-01", "--since", "2019-01-01") == (
-        "There was no incident in that time.\n"
+        "No incident of that time is known.\n"
     )
     done = monitor(folder, "incidents", "77")
     assert (done.returncode, done.stderr) == (

@@ -67,7 +67,7 @@ def test_a_change_of_several_base_urls_is_one_line(config: Config, clock: HandCl
         "2026-11-24 12:00:00  a/prices, b/prices  appeared: gpt-x\n"
         "2026-11-24 17:00:00  a/prices            vanished: gpt-x\n"
         "\n"
-        "There was no incident in that time."
+        "No incident of that time is known."
     )
 
 

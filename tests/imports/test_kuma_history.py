@@ -1,5 +1,7 @@
 """`monitor import --history`: what Uptime Kuma measured becomes history, once, and says no more than was measured."""
 
+import csv
+import io
 import json
 import os
 import subprocess
@@ -110,6 +112,43 @@ def test_history_is_added_where_only_the_import_knows_a_secret_and_a_pause_is_to
     assert f"history: 4 runs of {KEY}" in done.stdout
     told = "no history: p-example/old/http is of a base URL that is retired, and is not asked"
     assert told in done.stdout.splitlines()
+
+
+def test_a_check_of_another_address_gets_no_history_and_is_named(tmp_path: Path) -> None:
+    database(tmp_path / "kuma.db", 1, monitor=[MONITOR], heartbeat=BEATS)
+    assert run(tmp_path, "import", "kuma.db").returncode == 0
+    config = tmp_path / "monitor.toml"
+    config.write_text(config.read_text().replace("https://h.example", "https://other.example"))
+    done = run(tmp_path, "import", "kuma.db", "--history")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        f"no history: {KEY} is of https://other.example/ in monitor.toml, and Uptime Kuma measured"
+        " https://h.example/; give a base URL of another address another id\n"
+    )
+    assert exported(tmp_path) == []
+
+
+def test_of_imported_time_nobody_says_that_there_was_no_incident(tmp_path: Path) -> None:
+    beats = [beat(5 + number / 1000, status) for number, status in enumerate((1, 0, 0, 0))]
+    database(tmp_path / "kuma.db", 1, monitor=[MONITOR], heartbeat=beats)
+    assert run(tmp_path, "import", "kuma.db", "--history").returncode == 0
+    config = tmp_path / "monitor.toml"
+    config.write_text(config.read_text() + '\n[page]\ndir = "page"\nreports = true\n')
+    month = f"{NOW - timedelta(minutes=5):%Y-%m}"
+    told = run(tmp_path, "report", "--month", month)
+    assert told.returncode == 0, told.stderr
+    text = " ".join(told.stdout.split())
+    assert "No incident is known." in text
+    assert "was imported from another program: incidents of that time are not known." in text
+    assert "No incident was open" not in text
+    [row] = csv.DictReader(io.StringIO(run(tmp_path, "report", "--month", month, "--csv").stdout))
+    assert (row["down_s"], row["availability"]) == ("", "0.25")
+    assert datetime.fromisoformat(row["imported_until"]) > NOW - timedelta(minutes=1)
+    assert run(tmp_path, "render").returncode == 0
+    listed = (tmp_path / "page" / "reports" / "index.html").read_text()
+    assert "not all incidents are known" in listed
+    assert "Imported: incidents are not known." in (tmp_path / "page" / "index.html").read_text()
+    assert run(tmp_path, "incidents").stdout == "No incident of that time is known.\n"
 
 
 def test_what_is_older_than_all_that_is_known_is_added_to_it(tmp_path: Path) -> None:

@@ -109,6 +109,21 @@ def test_all_times_are_utc_and_it_says_so() -> None:
     assert view.incidents.rows[0][4:6] == ("2026-11-10 00:00", "2026-11-10 03:00")
 
 
+def test_it_says_of_what_was_imported_that_its_incidents_are_not_known() -> None:
+    a, b, *rest = (endpoint.path for endpoint in SERVICE.endpoints)
+    until = NOVEMBER.begin + 10 * DAY
+    some = founding(imported_until={f"{a}/chat": until}, incidents=())
+    view = said(some)
+    assert view.notes[1:] == (
+        "What is known of Direct to the US origin before 2026-11-11 00:00 was imported from another program: incidents of that time are not known.",
+    )
+    assert view.incidents_note == "No incident is known."
+    many = replace(some, imported_until=dict.fromkeys([a, b, *rest], until))
+    [note] = said(many).notes[1:]
+    assert "What is known of 6 base URLs before 2026-11-11 00:00" in note
+    assert said(some, "zh-CN").incidents_note == "没有已知的事件。"
+
+
 def test_how_an_incident_went_on_after_the_monitor_died_is_not_known() -> None:
     [first, *rest] = founding().incidents
     still = replace(first, closed=None)

@@ -368,6 +368,17 @@ def test_an_incident_that_goes_on_is_among_those_of_its_day_and_an_unseen_day_is
     assert {day.measured for day in page(worlds.fresh()).past} == {False}
 
 
+def test_of_a_day_that_was_imported_nobody_says_that_it_was_quiet() -> None:
+    good = worlds.all_good()
+    key = CHECKS[0].key
+    until = replace(good, imported_until={key: NOW - timedelta(days=2)})
+    days = page(until).past
+    assert [day.imported for day in days] == [False, True]
+    assert days[1].day == (NOW - timedelta(days=2)).date()
+    elsewhere = replace(good, imported_until={"another/base/chat": NOW})
+    assert not any(day.imported for day in page(elsewhere).past)
+
+
 def test_a_chart_is_shaded_while_its_main_check_was_in_an_incident() -> None:
     shades = {
         shown_endpoint.path: shown_endpoint.shades
