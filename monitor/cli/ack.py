@@ -7,10 +7,10 @@ import typer
 
 from monitor.cli.console import say
 from monitor.cli.incidents import read_incident
-from monitor.cli.options import ConfigPath, IncidentNumber, load
+from monitor.cli.options import LONGEST_REASON, ConfigPath, IncidentNumber, load, operators_text
 from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
-from monitor.model import MonitorError, OperatorRequest, Redactor, RequestKind, clean_text
+from monitor.model import MonitorError, OperatorRequest, RequestKind
 from monitor.store import Store
 
 
@@ -30,7 +30,7 @@ def ack(config: Config, number: int, why: str, now: datetime) -> str:
     incident = read_incident(config, number)
     if incident.closed:
         raise MonitorError(f"incident #{number} is over since {incident.closed:%Y-%m-%d %H:%M} UTC")
-    text = clean_text(Redactor(config.secrets)(why))
+    text = operators_text(why, config.secrets, "the reason", LONGEST_REASON)
     request = OperatorRequest(at=now, what=RequestKind.ACK, target=str(number), text=text)
     Store.request(config.store, request)
     return f"#{number}: no more reminders; its end will be told"

@@ -11,7 +11,7 @@ import typer
 from rich.text import Text
 
 from monitor.cli.console import plain_table, say, stdout, utc_time
-from monitor.cli.options import ConfigPath, load, option, unknown
+from monitor.cli.options import ConfigPath, load, number_from, operators_text, option, unknown
 from monitor.cli.time_range import TimeArgument, parse_time
 from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
@@ -19,9 +19,7 @@ from monitor.model import (
     Announcement,
     MonitorError,
     OperatorRequest,
-    Redactor,
     RequestKind,
-    clean_text,
 )
 from monitor.page.view import LONGEST_TEXT
 from monitor.store import Store
@@ -45,7 +43,9 @@ def command(
     ] = None,
     service: Annotated[str, option("SERVICE", "The service that it is about. Default: all.")] = "",
     listed: Annotated[bool, typer.Option("--list", help="List those that stand.")] = False,
-    end: Annotated[int | None, option("N", "End number N of the list.", min=1)] = None,
+    end: Annotated[
+        int | None, option("N", "End number N of the list.", parser=number_from(1, 10**17))
+    ] = None,
     path: ConfigPath = None,
 ) -> None:
     """Tell the readers of the page something. It is no incident: no state, figure or message follows from it."""
@@ -67,7 +67,7 @@ def announce(
 
     The page is public: secrets and control characters are removed. Raises MonitorError.
     """
-    text = clean_text(Redactor(config.secrets)(text), LONGEST_TEXT)
+    text = operators_text(text, config.secrets, "the announcement", LONGEST_TEXT)
     if not text:
         raise MonitorError("the announcement is empty")
     public = {each.id: each.public for each in config.services}
@@ -96,7 +96,7 @@ def end_announcement(config: Config, number: int, now: datetime) -> str:
         )
     request = OperatorRequest(at=now, what=RequestKind.END_ANNOUNCEMENT, target=str(number))
     Store.request(config.store, request)
-    return f"announcement {number} is ended"
+    return f"asked the daemon to end announcement {number}; the page goes without it when it is written next"
 
 
 def announcements(config: Config, now: datetime) -> tuple[Announcement, ...]:

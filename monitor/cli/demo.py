@@ -23,7 +23,7 @@ from monitor import config, logs
 from monitor.agent.invitation import Invitation
 from monitor.agent.signature import load_or_make, new_key
 from monitor.cli.console import SafeConsole
-from monitor.cli.options import option
+from monitor.cli.options import number_from, option
 from monitor.clock import SystemClock
 from monitor.config.addresses import is_listen_address
 from monitor.config.load import LISTEN_VARIABLE
@@ -45,24 +45,20 @@ PAST_SEED = 1
 _HOSTS = {"127.0.0.1", "0.0.0.0"}  # noqa: S104  # an image's address; its agents come by loopback
 
 
-def port_number(text: str | int) -> int:
-    digits = str(text)
-    if not (digits.isascii() and digits.isdigit() and int(digits[:9]) < 65_536):
-        raise typer.BadParameter(f'got "{digits[:40]}", want a port from 0 to 65535')
-    return int(digits)
-
-
 def command(
     port: Annotated[
         int | None,
         typer.Option(
-            parser=port_number,
+            parser=number_from(0, 65_535),
             metavar="PORT",
             help="Where the page is served on 127.0.0.1; 0 takes any that is free. "
             "Without it the first free one from 8080 on. $MONITOR_LISTEN names another address.",
         ),
     ] = None,
-    seconds: Annotated[float | None, option("SECONDS", "Stop after this many seconds.")] = None,
+    seconds: Annotated[
+        float | None,
+        option("SECONDS", "Stop after this many seconds.", parser=number_from(0.1, 31_536_000)),
+    ] = None,
 ) -> None:
     """Run the whole product against a bundled simulated service: no network, no key."""
     host, own_port = _listen(os.environ.get(LISTEN_VARIABLE, ""))

@@ -18,7 +18,15 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from monitor.cli.console import progress, say
-from monitor.cli.options import CaFile, Yes, agree_to_spend, check_new_file, key_in, option
+from monitor.cli.options import (
+    CaFile,
+    Yes,
+    agree_to_spend,
+    check_new_file,
+    key_in,
+    number_from,
+    option,
+)
 from monitor.cli.whole_file import write_whole
 from monitor.clock import Clock, SystemClock
 from monitor.config.addresses import BaseUrl
@@ -54,7 +62,10 @@ def command(
         ),
     ] = "",
     answers: Annotated[
-        int, typer.Option("--answers", metavar="N", min=48, max=2000, help="How many to ask for.")
+        int,
+        typer.Option(
+            "--answers", metavar="N", parser=number_from(48, 2000), help="How many to ask for."
+        ),
     ] = USUAL,
     ca_file: CaFile = None,
     yes: Yes = False,

@@ -10,10 +10,10 @@ import typer
 
 from monitor.cli.console import say
 from monitor.cli.incidents import read_incident
-from monitor.cli.options import ConfigPath, IncidentNumber, load
+from monitor.cli.options import ConfigPath, IncidentNumber, load, operators_text
 from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
-from monitor.model import MonitorError, OperatorRequest, Redactor, RequestKind, clean_text
+from monitor.model import MonitorError, OperatorRequest, RequestKind
 from monitor.store import Store
 
 MAX_LENGTH = 1000
@@ -33,7 +33,7 @@ def command(
 def add_note(config: Config, number: int, text: str, now: datetime) -> str:
     """Ask the daemon to add a note. The page is public: secrets and control characters are removed."""
     read_incident(config, number)
-    text = clean_text(Redactor(config.secrets)(text), MAX_LENGTH)
+    text = operators_text(text, config.secrets, "the note", MAX_LENGTH)
     if not text:
         raise MonitorError("the note is empty")
     request = OperatorRequest(at=now, what=RequestKind.NOTE, target=str(number), text=text)

@@ -16,7 +16,7 @@ import typer
 
 from monitor import config
 from monitor.cli.console import say
-from monitor.cli.options import option
+from monitor.cli.options import number_from, option
 from monitor.cli.telegram_setup import ANY_TOKEN, Chat, find_chats
 from monitor.model import Complaint, ConfigError, MonitorError, Redactor, Secret
 from monitor.model.config_text import free_id, slug, toml_string
@@ -47,7 +47,9 @@ def command(
             "--telegram", help="Alert the chat that the bot of $TELEGRAM_TOKEN heard from last."
         ),
     ] = False,
-    chat: Annotated[int | None, option("ID", "Alert this Telegram chat.")] = None,
+    chat: Annotated[
+        int | None, option("ID", "Alert this Telegram chat.", parser=number_from(-(10**16), 10**16))
+    ] = None,
     telegram_api: Annotated[
         str, typer.Option(metavar="URL", help="Your own Bot API server.")
     ] = TELEGRAM_API,

@@ -80,6 +80,7 @@ class Tools:
             told["incidents"] = [
                 incident for incident in told["incidents"] if incident["service"] in {*known, None}
             ]
+        told["left_out"] = max(0, len(told["incidents"]) - MOST_INCIDENTS)
         told["incidents"] = told["incidents"][:MOST_INCIDENTS]
         return _quoted(told)
 

@@ -16,10 +16,13 @@ from monitor import config, logs
 from monitor.cli.time_range import TimeArgument, parse_time
 from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
-from monitor.model import Check, MonitorError, Redactor, Secret
+from monitor.model import Check, MonitorError, Redactor, Secret, clean_text
 
 T = TypeVar("T", bound=StrEnum)
+N = TypeVar("N", int, float)
 
+LONGEST_REASON = 300
+"""Characters of why somebody acknowledges or silences."""
 _MAX_DIGITS = 18
 """More digits than the number of any stored incident has."""
 
@@ -37,6 +40,36 @@ def incident_number(text: str | int) -> int:
     if not (digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS):
         raise typer.BadParameter(f'got "{digits[:40]}", want the number of an incident such as 3')
     return int(digits)
+
+
+def number_from(least: N, most: N) -> Callable[[str | N], N]:
+    """Return a parser for numbers of the kind of `least`; what is no number, not finite or outside is refused."""
+    kind = type(least)
+    whole = "a whole number" if kind is int else "a number"
+
+    def parse(text: str | N) -> N:
+        try:
+            value = kind(str(text)[:_MAX_DIGITS])
+        except ValueError:
+            value = None
+        if value is None or len(str(text)) > _MAX_DIGITS or not least <= value <= most:
+            raise typer.BadParameter(
+                f'got "{str(text)[:40]}", want {whole} from {least:,} to {most:,}'
+            )
+        return value
+
+    return parse
+
+
+def operators_text(text: str, secrets: Iterable[Secret], what: str, longest: int) -> str:
+    """Return what an operator wrote, on one line and without secrets. Raises MonitorError where it is too long."""
+    redacted = Redactor(secrets)(text)
+    cleaned = clean_text(redacted, len(redacted))
+    if len(cleaned) > longest:
+        raise MonitorError(
+            f"{what} has {len(cleaned):,} characters; it may have at most {longest:,}"
+        )
+    return cleaned
 
 
 def one_of(kind: type[T]) -> Callable[[str], T]:

@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from monitor.cli.console import say
-from monitor.cli.options import ConfigPath, load, matching_checks
+from monitor.cli.options import LONGEST_REASON, ConfigPath, load, matching_checks, operators_text
 from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
-from monitor.model import ALL, OperatorRequest, Redactor, RequestKind, clean_text
+from monitor.model import ALL, OperatorRequest, RequestKind
 from monitor.model.duration import parse_duration
 from monitor.store import Store
 
@@ -44,7 +44,7 @@ def silence(config: Config, target: str, lasts: timedelta, why: str, now: dateti
     if target != ALL:
         matching_checks(config, target, also='"all", ')
     until = now + lasts
-    text = clean_text(Redactor(config.secrets)(why))
+    text = operators_text(why, config.secrets, "the reason", LONGEST_REASON)
     request = OperatorRequest(
         at=now, what=RequestKind.SILENCE, target=target, until=until, text=text
     )

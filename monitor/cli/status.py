@@ -28,7 +28,7 @@ from monitor.config import Config, Secrets
 from monitor.daemon import BOTS
 from monitor.daemon.metrics_push import NOTE as METRICS_NOTE
 from monitor.daemon.publish_command import NOTE
-from monitor.language import language
+from monitor.language import ENGLISH
 from monitor.model import (
     NO_SPEND,
     AgentState,
@@ -37,6 +37,7 @@ from monitor.model import (
     DailyBudget,
     Gap,
     OutboxMessage,
+    Service,
     Snapshot,
     Spend,
     Vantage,
@@ -219,7 +220,7 @@ def _in_maintenance(config: Config, path: str, now: datetime) -> bool:
 
 def recommendation_lines(config: Config, snapshot: Snapshot) -> Iterator[str]:
     """Say of each service which base URL to use from the daemon's own place, which is named where there are others."""
-    own = f", from {config.places(language('en'))[config.vantage]}" if config.vantages else ""
+    own = f", from {config.places(ENGLISH)[config.vantage]}" if config.vantages else ""
     urls = {
         endpoint.path: endpoint.url for service in config.services for endpoint in service.endpoints
     }
@@ -227,7 +228,7 @@ def recommendation_lines(config: Config, snapshot: Snapshot) -> Iterator[str]:
     for service in config.services:
         pick = picks[service.id]
         if pick is None:
-            yield f"{service.name}{own}: no base URL is known to work well now."
+            yield _no_pick(config, service, own, snapshot)
         elif pick.flaw:
             yield (
                 f"{service.name}{own}: use {urls[pick.endpoint]} for want of a better one; its answers are"
@@ -235,6 +236,21 @@ def recommendation_lines(config: Config, snapshot: Snapshot) -> Iterator[str]:
             )
         else:
             yield f"{service.name}{own}: use {urls[pick.endpoint]} (median {milliseconds(pick.milliseconds)})."
+
+
+def _no_pick(config: Config, service: Service, own: str, snapshot: Snapshot) -> str:
+    """Say why nothing is recommended, by what the page goes by."""
+    from monitor.page.formatting import no_pick  # noqa: PLC0415  # with the page come its templates
+    from monitor.page.states import ANSWERED, call_state, check_state  # noqa: PLC0415  # as above
+
+    by_endpoint: dict[str, list[Check]] = {}
+    for check in config.checks:
+        if check.service == service.id:
+            by_endpoint.setdefault(check.endpoint.path, []).append(check)
+    mains = map(main_check, by_endpoint.values())
+    states = (check_state(main, snapshot.checks.get(main.key), snapshot.at) for main in mains)
+    is_answered = call_state(states) in ANSWERED
+    return no_pick(f"{service.name}{own}", ENGLISH, is_answered=is_answered)
 
 
 def tables(config: Config, snapshot: Snapshot) -> Iterator[Table | str]:

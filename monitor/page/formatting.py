@@ -149,6 +149,15 @@ def cell(
 
 
 @lru_cache(maxsize=4096)  # asked several times for each figure of a page
+def no_pick(service: str, language: Language, *, is_answered: bool) -> str:
+    """Say why no base URL of a service is recommended; `is_answered`: one is known to answer its main call."""
+    if is_answered:
+        return language.gettext(
+            "%(service)s: there are not enough recent good results to choose by.", service=service
+        )
+    return language.gettext("%(service)s: no base URL is known to work well now.", service=service)
+
+
 def percent(share: float | None, language: Language = ENGLISH) -> str:
     """Format a share, never rounded up to 100: `99.99 %` is the most that a failure leaves."""
     if share is None:

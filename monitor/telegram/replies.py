@@ -18,7 +18,7 @@ from monitor.model import (
     Severity,
 )
 from monitor.model.mentions import break_mentions
-from monitor.page.formatting import label
+from monitor.page.formatting import label, no_pick
 from monitor.page.view_models import IncidentView, PageView, ServiceView
 from monitor.telegram.commands import HELP, HELP_OF_READERS, BotCommand
 
@@ -189,7 +189,7 @@ def best(view: PageView, name: str) -> str:
 def _best_line(service: ServiceView, language: Language) -> str:
     say = language.gettext
     if not service.picks:
-        return say("%(service)s: no base URL is known to work well now.", service=service.name)
+        return no_pick(service.name, language, is_answered=service.is_up)
     pick, *more = service.picks
     where = pick.url or pick.name
     if pick.flaw:

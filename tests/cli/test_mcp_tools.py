@@ -93,6 +93,7 @@ async def test_status_of_one_service_has_nothing_of_another(tools: Tools) -> Non
     assert [check["check"] for check in relay["checks"]] == ["relay/fast/http", "relay/slow/http"]
     assert (relay["incidents"], [*relay["use"]]) == ([], ["relay"])
     assert len(other["incidents"]) == MOST_INCIDENTS
+    assert (other["left_out"], relay["left_out"]) == (59 - MOST_INCIDENTS, 0)
     assert len(tools.status()["checks"]) == 3
 
 

@@ -102,7 +102,12 @@ async def test_status_recommends_as_the_page_does(tmp_path: Path, clock: HandClo
     assert list(status.recommendation_lines(config, empty)) == [
         "r: no base URL is known to work well now."
     ]
-    for _ in range(6):
+    for number in range(6):
+        if number == 2:
+            few = await store.snapshot(clock.now())
+            assert list(status.recommendation_lines(config, few)) == [
+                "r: there are not enough recent good results to choose by."
+            ]
         clock.tick(10)
         for name, ttfb in (("x", 200.0), ("y", 190.0)):
             result = Result(

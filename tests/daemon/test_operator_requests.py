@@ -143,6 +143,26 @@ async def test_a_silence_ends_early_when_somebody_says_so(
     assert store.recall().silences == ()
 
 
+@pytest.mark.parametrize("longest", [(300, "the reason"), (1000, "the announcement")])
+def test_a_text_that_the_page_would_cut_is_refused(
+    config: Config, store: Store, clock: HandClock, longest: tuple[int, str]
+) -> None:
+    limit, what = longest
+    told = f"{what} has {limit + 1:,} characters; it may have at most {limit:,}"
+    text = "x" * (limit + 1)
+    ask = {
+        "the reason": lambda: silence(config, "all", HOUR, text, clock.now()),
+        "the announcement": lambda: announce(config, text, None, "", clock.now()),
+    }
+    with pytest.raises(MonitorError, match=told):
+        ask[what]()
+    assert store.recall().silences == ()
+    assert announcements(config, clock.now()) == ()
+    announce(config, "x" * 1000, None, "", clock.now())
+    [standing] = announcements(config, clock.now())
+    assert standing.text == "x" * 1000
+
+
 async def test_an_announcement_stands_until_its_time_or_until_somebody_ends_it(
     config: Config, store: Store, clock: HandClock
 ) -> None:
@@ -171,7 +191,9 @@ async def test_an_announcement_stands_until_its_time_or_until_somebody_ends_it(
     assert stands == standing[1]
     with pytest.raises(MonitorError, match="there is no announcement 9; `monitor announce --list`"):
         end_announcement(config, 9, clock.now())
-    assert end_announcement(config, stands.id, clock.now()) == f"announcement {stands.id} is ended"
+    assert end_announcement(config, stands.id, clock.now()) == (
+        f"asked the daemon to end announcement {stands.id}; the page goes without it when it is written next"
+    )
     assert announcements(config, clock.now()) == (), "whether or not a daemon runs"
     await requests.handle_waiting()
     for days in (0, 40):
@@ -428,7 +450,8 @@ async def test_what_the_command_announces_beside_a_daemon_is_read_on_its_page_un
         )
         listed = await run(house, "announce", "--list")
         (number,) = re.findall(r"^(\d+) .*new", listed, re.MULTILINE)
-        assert await run(house, "announce", "--end", number) == f"announcement {number} is ended\n"
+        ended = await run(house, "announce", "--end", number)
+        assert ended.startswith(f"asked the daemon to end announcement {number}; ")
         await both_say([("Announcement, s", "Slow today.")], [("s 公告", "Slow today.")])
         await both_say([], [])
         assert SystemClock().now() >= ends
