@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 
 from monitor.language import Language, marked
@@ -342,6 +342,8 @@ class IncidentViews:
         if incident.muted and not incident.closed:
             return self.language.gettext("Messages are muted.")
         if incident.told_at and incident.told_at > entry.at:
+            if incident.told_at - entry.at < timedelta(minutes=1):
+                return self.language.gettext("Messages were muted for less than a minute.")
             time = formatting.moment(incident.told_at, self.language)
             return self.language.gettext("Messages were muted until %(time)s.", time=time)
         return self.language.gettext("Messages were muted.")

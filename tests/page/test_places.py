@@ -101,6 +101,12 @@ def test_places_that_see_the_same_share_one_sentence() -> None:
     )
 
 
+def test_how_we_measure_names_every_place_that_measures() -> None:
+    files = rendered(page(blocked_from_shanghai()))
+    text = page_text(files["method.html"].decode())
+    assert "every base URL from Frankfurt, Shanghai and Hong Kong, up to once every" in text
+
+
 def test_a_service_that_one_place_cannot_reach_is_up() -> None:
     shown = page(all_of_shanghai())
     assert shown.headline == "The service is up, but not reachable from Shanghai."

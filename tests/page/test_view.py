@@ -530,6 +530,8 @@ def test_a_card_says_that_nobody_is_told_only_while_nobody_is() -> None:
 
     assert words(muted) == "Messages are muted."
     assert words(told) == "Messages were muted until 23 Nov, 13:23 UTC."
+    soon = replace(told, told_at=ago(minutes=29) + timedelta(seconds=20))
+    assert words(soon) == "Messages were muted for less than a minute."
     assert words(replace(muted, muted=None)) == "Messages were muted."
 
 
