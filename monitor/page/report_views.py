@@ -194,7 +194,7 @@ def _formulas(language: Language) -> tuple[str, ...]:
             "Availability = (up + degraded) / (up + degraded + down). Good share = up / (up + degraded + down)."
         ),
         say(
-            "They leave out runs in maintenance, runs that say nothing about the base URL (our key, our account, our network), and runs that were due and did not happen: the share of each, of all runs that were due, stands beside them."
+            "They leave out runs in maintenance, runs that say nothing about the base URL (our key, our account, our budget, our network), and runs that were due and did not happen: the share of each, of all runs that were due, stands beside them."
         ),
         say(
             "Days measured are UTC days on which at least one run counted; of the other days nothing is known."
