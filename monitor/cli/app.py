@@ -157,7 +157,10 @@ def main() -> None:
 
 def _run() -> None:
     try:
-        command_line()()
+        try:
+            command_line()()
+        finally:
+            stdio.flush()  # what finds no room is told of below
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:

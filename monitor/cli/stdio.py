@@ -28,6 +28,20 @@ def _open_closed() -> None:
         sys.stderr = os.fdopen(2, "w")
 
 
+def flush() -> None:
+    """Write what was printed and still waits. What cannot be written is dropped, or Python would try again when it ends.
+
+    Raises OSError where it cannot be written; a pipe that nobody reads is left to `end`.
+    """
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
+
+
 def end(code: int | str | None) -> None:
     """End by SIGPIPE, as other programs do, if nobody reads our output any more (`| head`).
 

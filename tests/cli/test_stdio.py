@@ -62,13 +62,18 @@ async def test_so_does_whatever_else_prints(home: Path, command: tuple[str, ...]
     assert unread(*command, cwd=home) == (-signal.SIGPIPE, "")
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("command", ["schema", "validate", "status --json", "export", "--version"])
-async def test_output_that_finds_no_room_is_no_fault_of_ours(home: Path, command: str) -> None:
+async def test_output_that_finds_no_room_is_no_fault_of_ours(
+    home: Path, command: str, unbuffered: str
+) -> None:
+    """Whether it is written at once, or when the command ends."""
     await remember(home, 1)
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [MONITOR, *command.split()],
             cwd=home,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
