@@ -16,7 +16,6 @@ from monitor.model import (
     Outcome,
     PageSettings,
     Point,
-    Result,
     Service,
     Snapshot,
     counts_for,
@@ -24,7 +23,7 @@ from monitor.model import (
 from monitor.model.rollup import NOTHING, Rollup
 from monitor.page import day_bars, formatting
 from monitor.page.incident_views import STATES
-from monitor.page.published import ErrorStatus, RunStatus
+from monitor.page.published import ErrorStatus
 from monitor.page.render_cache import RenderCache
 from monitor.page.states import State, check_state, endpoint_state
 from monitor.page.trust import Comparable, Learned, learned, trust_facts
@@ -35,8 +34,6 @@ from monitor.ranking import WINDOW, main_check
 DAY = timedelta(days=1)
 _FINE = {State.OPERATIONAL, State.MAINTENANCE}
 _WORST_FIRST = (State.MAJOR, State.DEGRADED, State.UNKNOWN)
-RUNS = 24
-"""Latest runs that an endpoint's own page lists."""
 
 
 def detail_path(path: str) -> str:
@@ -177,7 +174,7 @@ def _view(inputs: _Inputs, now: datetime) -> EndpointView:
         points=tuple(map(_point, history.series)) if history else (),
         shades=_shades(main, inputs.incidents, now),
         phases=_phases(last_24h),
-        runs=_runs(checks, histories),
+        streaming=tuple(check.probe.id for check in checks if check.probe.streams),
         errors=tuple(_errors(histories)) if settings.errors else (),
         trust=tuple(trust_facts(checks, inputs.histories, inputs.learned, inputs.incidents, main)),
         balance=inputs.balance,
@@ -290,29 +287,6 @@ def _check(check: Check, state: State, inputs: _Inputs, *, models: bool) -> Chec
         median_ms=rounded(median),
         model=check.model if models else None,
         ever=history is not None,
-    )
-
-
-def _runs(
-    checks: Sequence[Check], histories: Mapping[str, CheckHistory | None]
-) -> tuple[RunStatus, ...]:
-    runs = [
-        _run(check, result)
-        for check in checks
-        if (history := histories[check.probe.id])
-        for result in history.recent[-RUNS:]
-    ]
-    return tuple(sorted(runs, key=lambda run: run.at, reverse=True)[:RUNS])
-
-
-def _run(check: Check, result: Result) -> RunStatus:
-    timings = result.timings
-    return RunStatus(
-        probe=check.probe.id,
-        at=formatting.whole_second(result.at),
-        outcome=result.outcome,
-        failure=result.failure.kind if result.failure else None,
-        ms=rounded(real(timings.ttft if check.probe.streams else timings.total)),
     )
 
 

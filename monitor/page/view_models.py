@@ -1,7 +1,7 @@
 """The views that templates see: the published facts (`published.py`) and what only the page shows. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -18,19 +18,23 @@ from monitor.model import (
     Names,
     PageSettings,
     Point,
+    Result,
     Service,
     Vantage,
 )
 from monitor.model.failure import Words
-from monitor.page import published, window_stats
+from monitor.page import formatting, published, window_stats
 from monitor.page.day_bars import Day
 from monitor.page.states import ANSWERED, WORKING, State
+from monitor.page.window_stats import real, rounded
 
 _ORIGIN = re.compile(r"https?://[\w.:\[\]-]+")
 CROWD = 40
 """More base URLs than this do not get their own charts on the home page."""
 IN_FULL = 20
 """So many of a service's base URLs that are in trouble are shown in full nevertheless."""
+RUNS = 24
+"""Latest runs that an endpoint's own page lists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,9 +156,19 @@ class EndpointView(published.EndpointStatus):
     total_ms: float | None
     balance: BalanceHistory | None
     """For the operator's own page alone."""
-    runs: tuple[published.RunStatus, ...]
-    """Newest first."""
+    streaming: tuple[str, ...]
+    """The probes whose answers stream."""
     errors: tuple[published.ErrorStatus, ...] = ()
+
+    @property
+    def runs(self) -> tuple[published.RunStatus, ...]:
+        """Return the latest runs, newest first; made when asked for, as only the endpoint's own files show them."""
+        runs = [
+            _run(history.check.rpartition("/")[2], result, self.streaming)
+            for history in self.history.checks
+            for result in history.recent[-RUNS:]
+        ]
+        return tuple(sorted(runs, key=lambda run: run.at, reverse=True)[:RUNS])
 
     @property
     def main_check(self) -> CheckView:
@@ -197,6 +211,17 @@ class EndpointView(published.EndpointStatus):
     def speaks(self) -> bool:
         """Say whether its figures are those of now, and not of some time before it failed."""
         return self.main_state not in {State.MAJOR, State.UNKNOWN}
+
+
+def _run(probe: str, result: Result, streaming: Collection[str]) -> published.RunStatus:
+    timings = result.timings
+    return published.RunStatus(
+        probe=probe,
+        at=formatting.whole_second(result.at),
+        outcome=result.outcome,
+        failure=result.failure.kind if result.failure else None,
+        ms=rounded(real(timings.ttft if probe in streaming else timings.total)),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -153,6 +153,44 @@ def _date(day: int) -> date:
 
 
 @dataclass(slots=True)
+class Chart:
+    """The last `POINTS` half hours: of each its runs, as `charted` packs them, and what is drawn of them."""
+
+    _last: int = 0
+    """The newest half hour, since 1970."""
+    _runs: list[bytes] = field(default_factory=lambda: [b""] * POINTS)
+    """Kept after a half hour is over: an agent's runs may come late."""
+    _points: list[Point | None] = field(default_factory=lambda: [None] * POINTS)
+    """None where runs have come since somebody asked."""
+
+    def add(self, half: int, runs: bytes) -> None:
+        """Add runs of a half hour; those of one that is not shown any more are left out."""
+        self._turn(half)
+        place = POINTS - 1 - (self._last - half)
+        if place >= 0:
+            self._runs[place] += runs
+            self._points[place] = None
+
+    def points(self, last: int) -> tuple[Point, ...]:
+        """Return the half hours up to the one that goes on."""
+        self._turn(last)
+        first = self._last - POINTS + 1
+        points = tuple(
+            point or _point(first + place, self._runs[place])
+            for place, point in enumerate(self._points)
+        )
+        self._points = [*points]
+        return points
+
+    def _turn(self, half: int) -> None:
+        if half > self._last:
+            gone = min(half - self._last, POINTS)
+            self._runs = [*self._runs[gone:], *[b""] * gone]
+            self._points = [*self._points[gone:], *[None] * gone]
+            self._last = half
+
+
+@dataclass(slots=True)
 class Lately:
     """The last day of one check."""
 
@@ -161,10 +199,7 @@ class Lately:
     """In short, oldest first."""
     hours: dict[int, Sum | PackedSum] = field(default_factory=dict)
     """By unix hour."""
-    halves: dict[int, "array[int]"] = field(default_factory=dict)
-    """By unix half hour, what `charted` makes of its runs: ttft, of a run without one ttfb, and speed."""
-    _points: dict[int, Point] = field(default_factory=dict)
-    """Those of half hours that are over, until one more run of them comes: an agent's may come late."""
+    chart: Chart = field(default_factory=Chart)
     _over: tuple[int, PackedSum] | None = None
     """The sum of the hours that are over, as of a unix hour."""
 
@@ -188,11 +223,9 @@ class Lately:
             self._over = None
         for begin, row in rows:
             if row[0] < 2 and row[5]:
-                half = begin // HALF_HOUR_MS
                 ttfb, ttft, speed = ([] if row[at] is None else [row[at]] for at in (9, 10, 13))
-                values = charted([] if ttft else ttfb, ttft, speed)
-                self.halves.setdefault(half, array("h")).extend(values)
-                self._points.pop(half, None)
+                runs = charted([] if ttft else ttfb, ttft, speed)
+                self.chart.add(begin // HALF_HOUR_MS, runs)
 
     def last_24h(self, hour: int) -> Rollup:
         """Return the hour that runs, and the 23 before it."""
@@ -208,23 +241,13 @@ class Lately:
         going_on = [total for total in self.hours.values() if isinstance(total, Sum)]
         return rollup_of([self._over[1], *going_on])
 
-    def series(self, last: int) -> tuple[Point, ...]:
-        """Return 48 half hours, the last one still open."""
-        first = last - POINTS + 1
-        self.halves = {half: values for half, values in self.halves.items() if half >= first}
-        self._points = {
-            half: self._points.get(half) or _point(half, self.halves.get(half, ()))
-            for half in range(first, last)
-        }
-        return (*self._points.values(), _point(last, self.halves.get(last, ())))
-
     def since(self, at: datetime) -> tuple[Result, ...]:
         del self.recent[: bisect_left(self.recent, at, key=_AT)]
         return tuple(self.recent)
 
 
-def charted(ttfb: Sequence[int], ttft: Sequence[int], speed: Sequence[int]) -> "array[int]":
-    """Return the buckets of values in tenths, those of one figure far from those of the next, so that one array holds all."""
+def charted(ttfb: Sequence[int], ttft: Sequence[int], speed: Sequence[int]) -> bytes:
+    """Pack the buckets of values in tenths as int16, those of one figure far from those of the next, so that one array holds all."""
     return array(
         "h",
         (
@@ -233,12 +256,12 @@ def charted(ttfb: Sequence[int], ttft: Sequence[int], speed: Sequence[int]) -> "
             if tenths
             for bucket in buckets_of_tenths(tenths)
         ),
-    )
+    ).tobytes()
 
 
-def _point(half: int, values: Sequence[int]) -> Point:
+def _point(half: int, runs: bytes) -> Point:
     """Draw a half hour: time to first token if anything streams."""
-    rising = sorted(values)
+    rising = sorted(array("h", runs))
     ttft, speed = (bisect_left(rising, edge) for edge in (_APART // 2, _APART * 3 // 2))
     times = [number - _APART for number in rising[ttft:speed]] or rising[:ttft]
     speeds = [number - 2 * _APART for number in rising[speed:]]
@@ -315,7 +338,7 @@ class CheckMemory:
                 last_24h=self.lately.last_24h(at // HOUR_MS),
                 windows=self.past.rollups(),
                 recent=recent,
-                series=self.lately.series(at // HALF_HOUR_MS),
+                series=self.lately.chart.points(at // HALF_HOUR_MS),
             )
         return self._history
 

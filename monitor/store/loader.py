@@ -149,7 +149,7 @@ class Loader:
             for number, *texts in self._connection.execute(query.where(span)).all():
                 if number in memories:
                     tenths = ([*map(int, (text or "").split())] for text in texts)
-                    memories[number].lately.halves[half] = charted(*tenths)
+                    memories[number].lately.chart.add(half, charted(*tenths))
 
     def latest(self) -> Iterator[tuple[int, Result]]:
         """Return the newest run of each check that has one, by the check's number."""
