@@ -49,29 +49,12 @@ def quantile(histogram: Histogram, q: float) -> float | None:
     return next(iter(quantiles(histogram, (q,))), None)
 
 
-def quantiles(histogram: Histogram, rising: Sequence[float]) -> list[float]:
+def quantiles(histogram: Histogram, qs: Sequence[float]) -> list[float]:
     """Return several quantiles in one pass over the buckets; none when it is empty."""
-    ranks = Ranks.of(histogram) if histogram else None
-    return [] if ranks is None else [ranks.value(q) for q in rising]
-
-
-class Ranks:
-    """A histogram made ready for many quantiles: rising buckets, and how many values lie up to each."""
-
-    __slots__ = ("_buckets", "_upto")
-
-    def __init__(self, buckets: Sequence[int], upto: Sequence[int]) -> None:
-        self._buckets, self._upto = buckets, upto
-
-    @classmethod
-    def of(cls, histogram: Histogram) -> "Ranks":
-        """Prepare a histogram, which must not be empty."""
-        buckets = sorted(histogram)
-        return cls(buckets, [*accumulate(map(histogram.__getitem__, buckets))])
-
-    def value(self, q: float) -> float:
-        rank = max(1, math.ceil(q * self._upto[-1]))
-        return middle(self._buckets[bisect_left(self._upto, rank)])
+    buckets = sorted(histogram)
+    upto = [*accumulate(map(histogram.__getitem__, buckets))]
+    ranks = (max(1, math.ceil(q * upto[-1])) for q in qs if upto)
+    return [middle(buckets[bisect_left(upto, rank)]) for rank in ranks]
 
 
 class Figures(Mapping[str, Histogram]):

@@ -70,11 +70,6 @@ class Histogram:
         return array("I", self.lanes.to_bytes(size * _BYTES, "little"))
 
     @property
-    def upto(self) -> "array[int]":
-        """Return the number of values up to each bucket."""
-        return array("I", accumulate(self.counts))
-
-    @property
     def by_bucket(self) -> Counts:
         return {number: count for number, count in enumerate(self.counts, self.first) if count}
 
@@ -90,7 +85,7 @@ class Histogram:
 
     def quantiles(self, qs: Sequence[float]) -> Sequence[float]:
         """Return the values at rank ceil(q x n); the histogram must hold at least one value."""
-        upto = self.upto
+        upto = [*accumulate(self.counts)]
         ranks = (max(1, math.ceil(q * upto[-1])) for q in qs)
         return [value_of(self.first + bisect_left(upto, rank)) for rank in ranks]
 
