@@ -211,18 +211,18 @@ def bars(
 
 
 def duration(length: timedelta, language: Language = ENGLISH) -> str:
-    """Return `44 s`, `12 min`, `2 h 18 min`, `3 d 4 h`."""
+    """Return `44 s`, `12 min`, `2 h 18 min`, `3 d 4 h`: rounded, as the minutes of a day are."""
     total = max(0, round(length.total_seconds()))
     if total < 60:
         return language.gettext("%(n)s\u00a0s", n=total)
-    minutes, hours = total // 60, total // 3600
-    if hours == 0:
+    minutes, hours = round(total / 60), round(total / 3600)
+    if minutes < 60:
         return language.gettext("%(n)s\u00a0min", n=minutes)
-    if hours < 48:
+    if minutes < 48 * 60:
         if minutes % 60 == 0:
-            return language.gettext("%(n)s\u00a0h", n=hours)
+            return language.gettext("%(n)s\u00a0h", n=minutes // 60)
         return language.gettext(
-            "%(hours)s\u00a0h %(minutes)s\u00a0min", hours=hours, minutes=minutes % 60
+            "%(hours)s\u00a0h %(minutes)s\u00a0min", hours=minutes // 60, minutes=minutes % 60
         )
     return language.gettext("%(days)s\u00a0d %(hours)s\u00a0h", days=hours // 24, hours=hours % 24)
 

@@ -15,6 +15,7 @@ from monitor.model import (
     Severity,
 )
 from monitor.model.rollup import NOTHING
+from monitor.page import formatting
 from monitor.page.day_bars import Day, last_days
 from monitor.page.states import (
     State,
@@ -219,6 +220,21 @@ def test_a_day_has_the_worst_that_was_confirmed_and_its_minutes(
     incidents: list[Incident], letter: str, minutes: int
 ) -> None:
     assert days(*incidents)[-1] == Day(TODAY, letter, minutes)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (44, "44 s"),
+        (96, "2 min"),
+        (222, "4 min"),
+        (59 * 60 + 31, "1 h"),
+        (2 * 3600 + 18 * 60 + 20, "2 h 18 min"),
+        (48 * 3600 - 1, "2 d 0 h"),
+    ],
+)
+def test_how_long_it_lasted_is_rounded_as_the_minutes_of_a_day_are(seconds: int, said: str) -> None:
+    assert formatting.duration(timedelta(seconds=seconds)).replace("\u00a0", " ") == said
 
 
 def test_an_outage_over_midnight_is_of_both_days_and_no_day_has_more_than_its_minutes() -> None:
