@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.console import say
+from monitor.cli.asked import say_asked
 from monitor.cli.incidents import read_incident
 from monitor.cli.options import LONGEST_REASON, ConfigPath, IncidentNumber, load, operators_text
 from monitor.clock import SystemClock
@@ -22,7 +22,8 @@ def command(
     path: ConfigPath = None,
 ) -> None:
     """Stop the reminders of an incident that somebody knows of. Its end is told."""
-    say(ack(load(path, secrets=Secrets.NONE), incident, why, SystemClock().now()))
+    config = load(path, secrets=Secrets.NONE)
+    say_asked(config, ack(config, incident, why, SystemClock().now()))
 
 
 def ack(config: Config, number: int, why: str, now: datetime) -> str:

@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from monitor.cli.console import plain_table, say, stdout, utc_time
+from monitor.cli.asked import say_asked
+from monitor.cli.console import plain_table, stdout, utc_time
 from monitor.cli.options import ConfigPath, load, number_from, operators_text, option, unknown
 from monitor.cli.time_range import TimeArgument, parse_time
 from monitor.clock import SystemClock
@@ -53,9 +54,9 @@ def command(
         raise typer.BadParameter("want one of TEXT, --list and --end N")
     config, now = load(path, secrets=Secrets.NONE), SystemClock().now()
     if text is not None:
-        say(announce(config, text, until, service, now))
+        say_asked(config, announce(config, text, until, service, now))
     elif end is not None:
-        say(end_announcement(config, end, now))
+        say_asked(config, end_announcement(config, end, now))
     else:
         _show(announcements(config, now))
 

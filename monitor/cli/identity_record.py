@@ -64,7 +64,10 @@ def command(
     answers: Annotated[
         int,
         typer.Option(
-            "--answers", metavar="N", parser=number_from(48, 2000), help="How many to ask for."
+            "--answers",
+            metavar="N",
+            parser=number_from(48, 2000),
+            help="How many to ask for, 48 to 2,000.",
         ),
     ] = USUAL,
     ca_file: CaFile = None,

@@ -123,7 +123,9 @@ def _add_history(file: Path, planned: Plan, path: Path) -> None:
     ):
         added = asyncio.run(add_history(loaded, database, monitors, advance))
     for one in added:
-        if one.first is None:
+        if not one.has_heartbeats:
+            say(f"no history: {file} has no heartbeat of {one.check}")
+        elif one.first is None:
             say(f"no history: nothing of {one.check} is older than what the store has")
         else:
             counts = f", and what was counted in {one.hours} hours and {one.days} days"

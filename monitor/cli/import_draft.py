@@ -60,6 +60,8 @@ def draft_of(planned: Plan, path: Path, env: Mapping[str, str]) -> Draft:
         if not told:
             raise MonitorError(f"nothing was written: {complaints[0]}")
         remarks += told
+    if not remarks:
+        raise MonitorError("there is nothing in it to watch, and nothing was written")
     lines = "\n".join(f"- {remark}" for remark in remarks)
     raise MonitorError(f"nothing in it can be watched, and nothing was written:\n{lines}")
 

@@ -34,6 +34,7 @@ class AddedHistory:
     """Says what was added of one check."""
 
     check: str
+    has_heartbeats: bool = True
     runs: int = 0
     hours: int = 0
     days: int = 0
@@ -83,7 +84,7 @@ class _Adding:
         before = await asyncio.to_thread(self._oldest) or now
         newest = newest_moment(self._database.heartbeats(self._monitor, written(now)))
         if newest is None:
-            return AddedHistory(check=key)
+            return AddedHistory(check=key, has_heartbeats=False)
         since = complete_since(self._database.version, newest)
         runs, first = 0, None
         entries_left = self._entries(before, since)

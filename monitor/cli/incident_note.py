@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.console import say
+from monitor.cli.asked import say_asked
 from monitor.cli.incidents import read_incident
 from monitor.cli.options import ConfigPath, IncidentNumber, load, operators_text
 from monitor.clock import SystemClock
@@ -27,7 +27,8 @@ def command(
     path: ConfigPath = None,
 ) -> None:
     """Write something into an incident's timeline, and onto its page."""
-    say(add_note(load(path, secrets=Secrets.NONE), incident, text, SystemClock().now()))
+    config = load(path, secrets=Secrets.NONE)
+    say_asked(config, add_note(config, incident, text, SystemClock().now()))
 
 
 def add_note(config: Config, number: int, text: str, now: datetime) -> str:

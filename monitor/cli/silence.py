@@ -1,15 +1,16 @@
 """`monitor silence`: mute a check, endpoint or service."""
 
+from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
 
-from monitor.cli.console import say
+from monitor.cli.asked import say_asked
 from monitor.cli.options import LONGEST_REASON, ConfigPath, load, matching_checks, operators_text
 from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
-from monitor.model import ALL, OperatorRequest, RequestKind
+from monitor.model import ALL, MonitorError, OperatorRequest, RequestKind
 from monitor.model.duration import parse_duration
 from monitor.store import Store
 
@@ -35,7 +36,8 @@ def command(
         duration = timedelta(0) if end else parse_duration(lasts)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="'--for'") from None
-    say(silence(load(path, secrets=Secrets.NONE), target, duration, why, SystemClock().now()))
+    config = load(path, secrets=Secrets.NONE)
+    say_asked(config, silence(config, target, duration, why, SystemClock().now()))
 
 
 def silence(config: Config, target: str, lasts: timedelta, why: str, now: datetime) -> str:
@@ -43,6 +45,8 @@ def silence(config: Config, target: str, lasts: timedelta, why: str, now: dateti
     target = ALL if target in {ALL, "all"} else target.strip("/")
     if target != ALL:
         matching_checks(config, target, also='"all", ')
+    if lasts <= timedelta(0):
+        _must_stand(config, target, now)
     until = now + lasts
     text = operators_text(why, config.secrets, "the reason", LONGEST_REASON)
     request = OperatorRequest(
@@ -53,3 +57,15 @@ def silence(config: Config, target: str, lasts: timedelta, why: str, now: dateti
     if lasts <= timedelta(0):
         return f"{what}: the silence is ended"
     return f"{what}: silenced until {until:%Y-%m-%d %H:%M} UTC"
+
+
+def _must_stand(config: Config, target: str, now: datetime) -> None:
+    """Raise MonitorError where no silence of just this target is there to end."""
+    with closing(Store.read_only(config.store)) as reader:
+        standing = [silence.target for silence in reader.silences(now)]
+    if target not in standing:
+        names = ", ".join("all" if name == ALL else name for name in standing)
+        raise MonitorError(
+            f"there is no silence of {'all' if target == ALL else target}; "
+            + (f"there is one of: {names}" if names else "nor of anything else")
+        )

@@ -23,6 +23,7 @@ from telegram import CHAT, TOKEN, Telegram, telegram
 from monitor.alerts import AlertEngine
 from monitor.cli.ack import ack
 from monitor.cli.announce import announce, announcements, end_announcement
+from monitor.cli.asked import say_asked
 from monitor.cli.incident_note import add_note
 from monitor.cli.silence import silence
 from monitor.cli.status import document, tables
@@ -161,6 +162,31 @@ def test_a_text_that_the_page_would_cut_is_refused(
     announce(config, "x" * 1000, None, "", clock.now())
     [standing] = announcements(config, clock.now())
     assert standing.text == "x" * 1000
+
+
+def test_only_a_silence_that_is_there_is_ended(
+    config: Config, store: Store, clock: HandClock
+) -> None:
+    with pytest.raises(MonitorError, match=r"^there is no silence of s; nor of anything else$"):
+        silence(config, "s", timedelta(0), "", clock.now())
+    silence(config, "all", HOUR, "", clock.now())
+    with pytest.raises(MonitorError, match=r"^there is no silence of s; there is one of: all$"):
+        silence(config, "s", timedelta(0), "", clock.now())
+    assert len(store.recall().silences) == 1
+
+
+async def test_where_no_daemon_runs_it_is_said_that_a_request_waits(
+    config: Config, clock: HandClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Store(config.store, clock=clock)
+    store.open()
+    say_asked(config, "asked")
+    assert capsys.readouterr().out == "asked\n"
+    await store.close()
+    say_asked(config, "asked")
+    assert capsys.readouterr().out == (
+        "asked\nNo daemon runs: it is done when one starts (`monitor run`).\n"
+    )
 
 
 async def test_an_announcement_stands_until_its_time_or_until_somebody_ends_it(

@@ -252,6 +252,18 @@ def test_what_was_counted_is_added_where_all_heartbeats_are_of_a_maintenance(
     assert exported(tmp_path) == []
 
 
+def test_a_monitor_without_heartbeats_and_a_file_without_monitors_are_named(tmp_path: Path) -> None:
+    database(tmp_path / "kuma.db", 1, monitor=[MONITOR], heartbeat=[])
+    done = run(tmp_path, "import", "kuma.db", "--history")
+    assert done.stdout.splitlines()[-1] == f"no history: kuma.db has no heartbeat of {KEY}"
+    (tmp_path / "none.json").write_text('{"monitorList": []}')
+    done = run(tmp_path, "import", "none.json", "--output", "none.toml")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "there is nothing in it to watch, and nothing was written\n",
+    )
+
+
 def test_a_store_that_a_daemon_holds_is_left_alone(tmp_path: Path) -> None:
     database(tmp_path / "kuma.db", 1, monitor=[MONITOR], heartbeat=BEATS)
     assert run(tmp_path, "import", "kuma.db").returncode == 0
