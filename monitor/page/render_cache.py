@@ -44,7 +44,10 @@ class _Kept:
 
 
 class RenderCache:
-    """Gives the same object again while it follows from equal inputs."""
+    """Gives the same object again while it follows from equal inputs.
+
+    What is made anew is let go of at once: two pages of ten thousand base URLs take hundreds of megabytes.
+    """
 
     def __init__(self, *, holds_files: bool = True) -> None:
         """Begin empty. Unless it holds files, one without news is `UNCHANGED`, for who has it on the disk."""
@@ -57,7 +60,7 @@ class RenderCache:
         self._before, self._now = self._now, {}
 
     def keep(self, key: Hashable, inputs: object, make: Callable[[], T]) -> T:
-        kept = self._now.get(key) or self._before.get(key)
+        kept = self._now.get(key) or self._before.pop(key, None)
         if kept is None or kept.inputs != inputs:
             kept = _Kept(inputs, make())
         self._now[key] = kept
@@ -66,7 +69,7 @@ class RenderCache:
 
     def file(self, name: str, page: Beat, news: object, make: Callable[[], bytes]) -> bytes:
         """Make a file, or give the last one again. `news` is what readers should see at once."""
-        kept = self._now.get(name) or self._before.get(name)
+        kept = self._now.get(name) or self._before.pop(name, None)
         wait = min(EVERY, page.stale_after * SHARE) * _turn(name)
         at = page.generated_at
         if kept is None or kept.inputs != news or not (kept.at and kept.at <= at <= kept.at + wait):
