@@ -7,6 +7,7 @@ import re
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from monitor.page.render_cache import UNCHANGED
@@ -28,7 +29,7 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._written: dict[str, tuple[int, int]] = {}
+        self._written: dict[str, tuple[bytes, int]] = {}
         """The hash of the content, and when the file last changed (ns)."""
         self.lost: set[str] = set()
         """Files that were given as `UNCHANGED` the last time and are not there as they were written."""
@@ -54,15 +55,16 @@ class Folder:
 
     def _write(self, name: str, content: bytes) -> bool:
         file = f"{self.path}/{name}"
-        written, changed = self._written.get(name, (0, 0)), _changed(file)
+        (written, since), changed = self._written.get(name, (b"", 0)), _changed(file)
         if content is UNCHANGED:
-            if not changed or changed != written[1]:
+            if not changed or changed != since:
                 self.lost.add(name)
             return False
-        if written == (hash(content), changed):
+        digest = sha256(content).digest()  # in which others may run, unlike in hash()
+        if (digest, changed) == (written, since):
             return False
         new = _write(Path(file), content)
-        self._written[name] = hash(content), _changed(file)
+        self._written[name] = digest, _changed(file)
         return new
 
 

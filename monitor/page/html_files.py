@@ -26,7 +26,7 @@ class Assets:
 
 
 class Template(Protocol):
-    def __call__(self, name: str, **values: Any) -> str: ...
+    def __call__(self, name: str, **values: Any) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +140,4 @@ class HtmlFiles:
         }
         page: PageView = more.get("page", self.page)
         values = {"page": page, "shared_state": page.state, **values, **more}
-        return self.template(
-            template, pages=self.all, assets=self.assets, here=here, **values
-        ).encode()
+        return self.template(template, pages=self.all, assets=self.assets, here=here, **values)
