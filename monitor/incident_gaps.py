@@ -21,11 +21,11 @@ def last_runs(history: CheckHistory | None) -> LastRuns | None:
     """Return what of the runs of a check decides whether anything is known of now; None where there was none."""
     if history is None or history.latest is None:
         return None
-    before = history.recent
-    if before and before[-1].at == history.latest.at:
-        before = before[:-1]
+    runs = [run for run in history.recent if run.at < history.latest.at]
+    if history.before and (not runs or history.before.at < runs[0].at):
+        runs.insert(0, history.before)
     first: LastRuns | None = None
-    return reduce(LastRuns.after, (*before, history.latest), first)
+    return reduce(LastRuns.after, (*runs, history.latest), first)
 
 
 def gaps(

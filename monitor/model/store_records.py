@@ -184,6 +184,8 @@ class CheckHistory:
     """
     recent: tuple[Result, ...] = ()
     """The last 30 minutes, oldest first: what `best.txt` ranks by. Outcome, kind of failure and timings only."""
+    before: Result | None = None
+    """In short: the run before the latest one, however old, where the latest one says nothing."""
     series: tuple["Point", ...] = ()
     """48 half hours, oldest first."""
     evidence: Evidence | None = None

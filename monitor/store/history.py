@@ -26,6 +26,7 @@ from monitor.model import (
     Failure,
     Incident,
     OutboxMessage,
+    Outcome,
     Point,
     Result,
     Rollup,
@@ -195,6 +196,8 @@ class Lately:
     """The last day of one check."""
 
     latest: Result | None = None
+    before: Result | None = None
+    """The run before it, in short."""
     recent: list[Result] = field(default_factory=list)
     """In short, oldest first."""
     hours: dict[int, Sum | PackedSum] = field(default_factory=dict)
@@ -209,9 +212,16 @@ class Lately:
         while place < len(self.recent) and self.recent[place].at == at:
             at, place = at + timedelta(milliseconds=1), place + 1
         result = result if at == result.at else replace(result, at=at)
-        if self.latest is None or at >= self.latest.at:
-            self.latest = result
+        self.come(result)
         insort(self.recent, briefly(result), key=_AT)
+
+    def come(self, result: Result) -> None:
+        """Note which two runs are the newest."""
+        if self.latest is None or result.at > self.latest.at:
+            self.before = self.latest and briefly(self.latest)
+            self.latest = result
+        elif result.at < self.latest.at and (self.before is None or result.at > self.before.at):
+            self.before = briefly(result)
 
     def add(self, hour: int, more: Sum, rows: Sequence[tuple[int, CountedRow]]) -> None:
         """Runs that began in this hour: their sum, and each with its begin."""
@@ -329,10 +339,12 @@ class CheckMemory:
         recent = self.lately.since(now - RECENT)
         version = at // HALF_HOUR_MS, len(recent), states
         if self._history is None or version != self._version:
-            self._version = version
+            self._version, latest = version, self.lately.latest
+            is_silent = latest is not None and latest.outcome is Outcome.UNKNOWN
             self._history = CheckHistory(
                 check=key,
-                latest=self.lately.latest,
+                latest=latest,
+                before=self.lately.before if is_silent else None,
                 states=states,
                 days=self.past.bars(),
                 last_24h=self.lately.last_24h(at // HOUR_MS),

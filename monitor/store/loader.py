@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Text, bindparam, case, cast, func, select
 
@@ -23,16 +23,16 @@ from monitor.store.history import (
     charted,
 )
 from monitor.store.rollup_job import sum_from, summed, sums_of_runs
-from monitor.store.run_rows import DAY_MS, HOUR_MS, WordCache, millis, result_from
+from monitor.store.run_rows import DAY_MS, HOUR_MS, UNKNOWN, WordCache, millis, result_from
 from monitor.store.schema import CHECKS, DAYS, HOURS, RUNS
 
 T = TypeVar("T")
 Memories = Mapping[int, CheckMemory]
 """By number of the check."""
 _AT_ONCE, _FOREVER = 1000, 1 << 62
-_ONE_RUN = select(RUNS).where(
-    RUNS.c.at == bindparam("begin"), RUNS.c.check_id == bindparam("check")
-)
+_OF_CHECK = select(RUNS).where(RUNS.c.check_id == bindparam("check"))
+_ONE_RUN = _OF_CHECK.where(RUNS.c.at == bindparam("begin"))
+_RUN_BEFORE = _OF_CHECK.where(RUNS.c.at < bindparam("begin")).order_by(RUNS.c.at.desc()).limit(1)
 
 
 def _resting(pieces: Iterable[T], rest: Callable[[float], None]) -> Iterator[T]:
@@ -108,7 +108,7 @@ class Loader:
         for number, result in self._recent():
             memories[number].lately.recent.append(briefly(result))
         for number, result in self.latest():
-            memories[number].lately.latest = result
+            memories[number].lately.come(result)
         history.end_load(
             self._today, {self._keys[number]: memory for number, memory in memories.items()}
         )
@@ -152,14 +152,19 @@ class Loader:
                     memories[number].lately.chart.add(half, charted(*tenths))
 
     def latest(self) -> Iterator[tuple[int, Result]]:
-        """Return the newest run of each check that has one, by the check's number."""
+        """Return the newest run of each check that has one, by the check's number.
+
+        Where it says nothing the one before comes first: whether anything is known of now takes two (`UNSEEN`).
+        """
         last = select(func.max(RUNS.c.at)).where(RUNS.c.check_id == CHECKS.c.id).scalar_subquery()
         newest = self._connection.execute(select(last, CHECKS.c.id)).all()
-        rows = [
-            row
-            for at, number in newest  # one by one: in one statement each run of the store is looked at
-            for row in self._connection.execute(_ONE_RUN, {"begin": at, "check": number})
-        ]
+        rows: list[Any] = []
+        for at, number in newest:  # one by one: in one statement each run of the store is looked at
+            of_run = {"begin": at, "check": number}
+            for row in self._connection.execute(_ONE_RUN, of_run).all():
+                if row.outcome == UNKNOWN:
+                    rows += self._connection.execute(_RUN_BEFORE, of_run).all()
+                rows.append(row)
         words = WordCache()
         words.learn(self._connection, rows)
         return iter(

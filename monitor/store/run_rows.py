@@ -45,6 +45,7 @@ _MS = timedelta(milliseconds=1)
 _TIMES = attrgetter(*TIMING_NAMES)
 _CODES = {name: code for code, name in enumerate(OUTCOMES)}
 _OUTCOMES = tuple(map(Outcome, OUTCOMES))
+UNKNOWN = _CODES["unknown"]
 
 
 def millis(at: datetime) -> int:

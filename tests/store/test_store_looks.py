@@ -11,7 +11,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from store_cast import CHAT, NOON, entry, failed, opened, streamed
 
-from monitor.model import WINDOWS, CheckHistory, Rollup, RunRecord, Timings
+from monitor.model import (
+    WINDOWS,
+    CheckHistory,
+    Failure,
+    FailureKind,
+    Outcome,
+    Rollup,
+    RunRecord,
+    Timings,
+)
 from monitor.store import Store
 
 FIGURES = ("dns", "ttfb", "ttft", "ttft_visible", "total", "tokens_per_s")
@@ -33,7 +42,10 @@ Steps = list[tuple[list[tuple[int, int, str]], int, str]]
 
 def run(minutes: int, ttft: int, check: str, now: datetime) -> RunRecord:
     at, timings = now - minutes * MINUTE, Timings(dns=3.0, ttfb=ttft / 2, ttft=float(ttft))
-    result = streamed(at, timings=timings, check=check) if ttft < 800 else failed(at, check=check)
+    result = streamed(at, timings=timings, check=check) if ttft < 700 else failed(at, check=check)
+    if ttft >= 800:
+        failure = Failure(FailureKind.OFFLINE, "no network")
+        result = replace(result, outcome=Outcome.UNKNOWN, failure=failure)
     return entry(result, in_maintenance=ttft % 7 == 0, missed=ttft % 3)
 
 
@@ -51,6 +63,7 @@ def figures_of(history: CheckHistory) -> tuple[object, ...]:
 @settings(deadline=None, max_examples=15)
 @given(given_steps=st.lists(steps, min_size=2, max_size=8))
 @example([([(0, 100, CHAT)], 60 * 24 * 8, "ask"), ([(0, 200, CHAT)], 1, "ask")])
+@example([([(0, 850, CHAT)], 60 * 13, "ask"), ([(0, 860, CHAT)], 60, "restart"), ([], 1, "ask")])
 @example([([(0, 406, CHAT)], 60, "ask"), ([], 29, "ask"), ([(70, 1, CHAT)], 1, "ask")])
 def test_it_says_what_one_says_that_is_loaded(
     fresh_url: Callable[[], str], given_steps: Steps
