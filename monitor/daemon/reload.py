@@ -6,7 +6,7 @@ added and changed ones start within seconds. A configuration that cannot be used
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,18 +84,21 @@ class Reloader:
         return summary
 
     async def _listen(self, deps: Dependencies, hub: "Hub | None") -> None:
-        """Take the new addresses before leaving the old ones; the one step that may fail half-way."""
+        """Move the page's server and that of the metrics: both, or neither where an address is taken."""
         components = self._components
+        web, metrics = components.web, components.metrics_server
         if deps.config.listen != self._deps.config.listen:
-            new = make_web(deps, components.schedule, hub)
-            await _replace(components.web, new)
-            components.web = new
+            web = make_web(deps, components.schedule, hub)
         if deps.config.metrics != self._deps.config.metrics:
             metrics = make_metrics_server(
                 deps, components.schedule, components.cycle.ledger, components.alerts, hub
             )
-            await _replace(components.metrics_server, metrics)
-            components.metrics_server = metrics
+        before, after = (components.web, components.metrics_server), (web, metrics)
+        await _replace(
+            [server for server in before if server and server not in after],
+            [server for server in after if server and server not in before],
+        )
+        components.web, components.metrics_server = after
 
     async def _accept(self) -> None:
         """Tell people that a configuration is in force, where they were told that one was refused."""
@@ -158,21 +161,23 @@ async def forget_removed(deps: Dependencies, components: Components) -> None:
         await deps.store.keep_subscribers(channels)
 
 
-async def _replace(old: Server | None, new: Server | None) -> None:
-    if old and new and old.asked_port == new.asked_port:
-        await _take_over(old, new)
-        return
-    if new:
-        await new.start()
-    if old:
-        await old.close()
+async def _replace(old: Collection[Server], new: Collection[Server]) -> None:
+    """Start the new servers, then close the old ones. Raises MonitorError; the old ones then serve as before.
 
-
-async def _take_over(old: Server, new: Server) -> None:
-    """Move to another host on the same port, where the old server may be in the way."""
-    await old.close()
+    An old one that holds the port of a new one is closed first.
+    """
+    ports = {server.asked_port for server in new}
+    in_the_way = [server for server in old if server.asked_port in ports]
+    for server in in_the_way:
+        await server.close()
     try:
-        await new.start()
+        for server in new:
+            await server.start()
     except MonitorError:
-        await old.start()
+        for server in new:
+            await server.close()
+        for server in in_the_way:
+            await server.start()
         raise
+    for server in old:
+        await server.close()

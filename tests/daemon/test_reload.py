@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import time
+from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -154,6 +155,38 @@ async def test_the_server_moves_and_a_taken_address_is_refused(
         assert (await house.reload()).startswith("good")
         with pytest.raises(aiohttp.ClientConnectionError):
             await health(two)
+
+
+@pytest.mark.slow
+async def test_both_servers_move_or_neither_does(
+    house: House, unused_tcp_port_factory: Callable[[], int]
+) -> None:
+    one, two, three, taken = (unused_tcp_port_factory() for _ in range(4))
+
+    def listen_at(page: int, metrics: int, host: str = "127.0.0.1") -> str:
+        return f'listen = "{host}:{page}"\nmetrics = "127.0.0.1:{metrics}"'
+
+    house.write(house.url("a"), monitor=listen_at(one, two))
+    blocker = await asyncio.start_server(lambda *_: None, "127.0.0.1", taken)
+    async with living(house), aiohttp.ClientSession() as session, blocker:
+
+        async def status(port: int, path: str) -> int:
+            async with session.get(f"http://127.0.0.1:{port}/{path}") as answer:
+                return answer.status
+
+        for refused in (listen_at(three, taken), listen_at(one, taken, "localhost")):
+            house.write(house.url("a"), monitor=refused)
+            assert (await house.reload()).startswith(f"bad cannot listen on 127.0.0.1:{taken} ")
+            assert await status(one, "healthz") == 200
+            assert await status(one, "metrics") == 404, "the page's server"
+            assert await status(two, "metrics") == 200
+            with pytest.raises(aiohttp.ClientConnectionError):
+                await status(three, "healthz")
+
+        house.write(house.url("a"), monitor=listen_at(two, one))
+        assert (await house.reload()).startswith("good")
+        assert await status(one, "metrics") == 200
+        assert await status(two, "metrics") == 404, "each has the other's port"
 
 
 @pytest.mark.slow
