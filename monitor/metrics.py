@@ -538,7 +538,8 @@ def _monitor(state: MonitorState) -> Iterator[Metric]:
         ("service",),
     )
     dropped = CounterMetricFamily(
-        "monitor_results_dropped", "Results given up because the disk failed for too long."
+        "monitor_results_dropped",
+        "Results given up because the store could not be written for too long.",
     )
     dropped.add_metric((), state.dropped)
     yield dropped

@@ -6,6 +6,7 @@ PostgreSQL data source, and done here in the same way.
 
 import json
 import re
+import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -30,7 +31,7 @@ EMPTY = {
     "Tokens per second, median",  # the relay answers in one piece
     "Runs that did not happen",
 }
-WITHOUT_RANGE = {"Open incidents", "Messages not delivered", "Size of the store"}
+WITHOUT_RANGE = {"Open incidents", "Messages not yet delivered", "Size of the store"}
 
 
 @pytest.fixture(scope="session")
@@ -107,6 +108,16 @@ def test_every_query_is_answered_by_the_store_that_a_daemon_wrote(
     ((counted,),) = asked(url, ranged)
     assert counted == asked(url, "SELECT count(*) FROM runs")[0][0]
     agrees_with_what_happened(answers)
+    monkeypatch.setattr(sys.modules[__name__], "SINCE", UNTIL - timedelta(minutes=1))
+    (incidents,) = [
+        target["rawSql"]
+        for panel in DASHBOARD["panels"]
+        if panel["title"] == "Incidents of the range"
+        for target in panel["targets"]
+    ]
+    still_open = [row[1] for row in answers["Incidents of the range"] if row[5] is None]
+    assert [row[1] for row in asked(url, filled(incidents, **chosen))] == still_open
+    assert len(still_open) == 1, "it opened before the range"
 
 
 def is_a_series(columns: list[str], rows: list[tuple[Any, ...]], title: str) -> None:
@@ -137,7 +148,7 @@ def agrees_with_what_happened(answers: dict[str, list[tuple[Any, ...]]]) -> None
     assert kinds == {"bad_gateway", "content_mismatch"}
     (newest,) = answers["Checks whose newest run was not up"]
     assert newest[1:5] == ("relay/direct/chat", "local", "degraded", "content_mismatch")
-    (of_the_range,) = answers["Base URLs over the range"]
+    (of_the_range,) = answers["Checks over the range"]
     assert of_the_range[2] == answers["Availability"][0][0]
     assert {row[0] for row in answers["Size of the store"]} >= {"runs", "evidence", "hour_rollups"}
     failed = sum(count for *_, count in answers["Failures by kind"])
