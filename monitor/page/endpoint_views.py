@@ -146,7 +146,7 @@ def _view(inputs: _Inputs, now: datetime) -> EndpointView:
         p50_ms=rounded(last_24h.quantile(latency, 0.5)),
         p95_ms=rounded(last_24h.quantile(latency, 0.95)),
         tokens_per_s=rounded(last_24h.quantile("tokens_per_s", 0.5)),
-        total_ms=last_24h.quantile("ttft" if main.probe.streams else "total", 0.5),
+        call_ms=last_24h.quantile("ttft" if main.probe.streams else "total", 0.5),
         cert_expires=cert_expires and formatting.whole_second(cert_expires),
         latest=latest and formatting.whole_second(latest),
         checks={

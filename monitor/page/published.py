@@ -38,8 +38,8 @@ class Percentiles:
 class Window:
     """An endpoint's main check over some days; `days` is 1 for the last 24 hours.
 
-    `availability` leaves out maintenance and what could not be seen; `excluded` is the share of the
-    latter. `good` is the share of runs without any fault, of the same runs.
+    Shares are 0 to 1. `availability` leaves out maintenance and what could not be seen; `excluded` is
+    the share of the latter. `good` is the share of runs without any fault, of the same runs.
     """
 
     days: int
@@ -161,7 +161,7 @@ class TrustFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenFrom:
-    """One base URL as one vantage sees it; the fields mean what they mean of the base URL itself."""
+    """One base URL as one vantage sees it; the fields mean what they mean in `EndpointStatus`."""
 
     state: State
     trouble: FailureKind | None
@@ -177,8 +177,9 @@ class SeenFrom:
 class EndpointStatus:
     """One base URL now; `url` is null where the operator keeps base URLs to themselves.
 
-    `main` is the probe that speaks for it, `trouble` what is wrong now. Times and speed are those of
-    the last 24 hours: to the first token, or to the headers where nothing streams. `detail` is the
+    `main` is the probe that speaks for it, `trouble` what is wrong now. `availability_90d`, `good_90d` and
+    `excluded_90d` are shares, 0 to 1, as in `Window`. Times and speed are those of the last 24 hours: to
+    the first token, or to the headers where nothing streams. `detail` is the
     file that holds its days, percentiles and runs, beside this one. `from` is there where several
     vantages probe: what each of them sees that has measured it.
     """

@@ -153,7 +153,8 @@ class EndpointView(published.EndpointStatus):
     shades: tuple[tuple[State, float, float], ...]
     """What was wrong in the last 24 hours: from and until, as shares of them."""
     phases: tuple[tuple[str, float], ...]
-    total_ms: float | None
+    call_ms: float | None
+    """Median of the main call: to the first token where it streams, else to the end of the answer."""
     balance: BalanceHistory | None
     """For the operator's own page alone."""
     streaming: tuple[str, ...]
