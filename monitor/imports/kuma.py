@@ -251,7 +251,7 @@ class _Backup:
         remark = self._all.remark
         if not self._all.checks:
             return
-        if len(self._retries) == 1 and 0 < (retries := next(iter(self._retries))) < 100:
+        if len(self._retries) == 1 and (retries := next(iter(self._retries))) < 100:
             self._all.alerts["after"] = retries + 1
         elif self._retries:
             few, many = min(self._retries), max(self._retries)

@@ -313,6 +313,29 @@ def test_notifications_become_channels_that_apprise_takes(tmp_path: Path) -> Non
     assert not any("notification" in line for line in said)
 
 
+@pytest.mark.parametrize("retries", [0, 4])
+def test_what_all_monitors_retry_is_how_many_bad_runs_are_told(
+    tmp_path: Path, retries: int
+) -> None:
+    monitors = [
+        monitor(number, url=f"https://{host}.example/", maxretries=retries)
+        for number, host in enumerate("ab")
+    ]
+    document, said = of_backup(tmp_path, backup(monitors))
+    assert document["alerts"] == {"after": retries + 1}
+    assert not any("it told" in line for line in said)
+
+
+def test_retries_that_differ_are_told_and_not_carried_over(tmp_path: Path) -> None:
+    monitors = [
+        monitor(number, url=f"https://{host}.example/", maxretries=number)
+        for number, host in enumerate("ab")
+    ]
+    document, said = of_backup(tmp_path, backup(monitors))
+    assert "alerts" not in document
+    assert any("it told after 0 to 1 retries" in line for line in said)
+
+
 def test_both_versions_of_the_database_say_the_same(tmp_path: Path) -> None:
     rows: dict[str, Any] = {
         "monitor": [
