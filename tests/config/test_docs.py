@@ -25,7 +25,8 @@ from monitor.probes import PROBES, ProbeSettings
 from monitor.probes.kinds.api_call import ApiProbe, PaidCall
 from monitor.probes.kinds.conversation import Conversation
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 IN_CHINESE = {
     "## An endpoint": "## 端点",
     "## A probe": "## 检测",
@@ -119,3 +120,31 @@ def test_a_key_is_added_in_one_place() -> None:
     assert keys_of(table) == keys_of(TABLES["history"]) | {"weeks"}
     assert dict(table())["weeks"] == timedelta(weeks=8)
     assert table.model_json_schema()["properties"]["weeks"]["description"] == "by week"
+
+
+ANOTHER_FILE = {"demo", "import_draft", "init"}
+"""Files of commands that read what they have written themselves, no configuration of an operator."""
+LOAD = re.compile(r"(?:(?<![\w.])|config\.)load\((?!self\))([^()]*)\)")
+
+
+def wants(source: str) -> str:
+    """Return the most that a file of `monitor/cli` asks `load` for."""
+    asked = {
+        match[1] if (match := re.search(r"Secrets\.(\w+)", arguments)) else "ALL"
+        for arguments in LOAD.findall(source)
+    }
+    return next((most for most in ("ALL", "ENDPOINTS") if most in asked), "NONE")
+
+
+def test_the_commands_that_want_secrets_are_those_that_the_page_names(page: str) -> None:
+    files = {path.stem: wants(path.read_text()) for path in (ROOT / "monitor/cli").glob("*.py")}
+    wanting: dict[str, set[str]] = {"ALL": set(), "ENDPOINTS": set()}
+    for name, most in files.items():
+        if most != "NONE" and name not in {*ANOTHER_FILE, "options"}:
+            wanting[most].add(name.removesuffix("_tools").replace("_", "-"))
+    (line,) = re.findall(
+        r"^- \*\*`\$\{NAME\}`\*\*.*\n(?:  .*\n)*", (DOCS / page).read_text(), re.MULTILINE
+    )
+    named = {name.removesuffix(" URL") for name in re.findall(r"`([a-z][a-z -]+(?: URL)?)`", line)}
+    assert named - {"key", "store"} == wanting["ALL"] | wanting["ENDPOINTS"]
+    assert wanting["ENDPOINTS"] == {"once", "diagnose", "mcp"}
