@@ -31,10 +31,15 @@ from monitor.model import (
 )
 
 ENOUGH = 5
+"""Answers within `WINDOW` that a base URL needs to be recommended; fewer where it is asked more seldom."""
 GOOD = 0.99
+"""The share of them, 0 to 1, that must be good."""
 BETTER = 0.9
+"""The median of a base URL over that of the recommended one, at most, to be better: 10 % faster."""
 TIMES = 3
+"""So many times in a row it must be better before it takes the other's place."""
 WINDOW = timedelta(minutes=30)
+"""How far back answers count."""
 _COUNTED = {Outcome.UP, Outcome.DEGRADED, Outcome.DOWN}
 
 

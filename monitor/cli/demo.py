@@ -92,18 +92,20 @@ def _end(number: int, _: FrameType | None) -> None:
 
 def _free_port(host: str, ports: Sequence[int]) -> int:
     """Return the first of these that nobody listens on; for 0 any. Raises MonitorError with a remedy."""
+    reasons = []
     for port in ports:
         with socket.socket() as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 sock.bind((host, port))
             except OSError as error:
-                why = error.strerror
+                reasons.append(error.strerror)
             else:
                 free: int = sock.getsockname()[1]
                 return free
+    others = f", nor on another port up to {ports[-1]}" if len(ports) > 1 else ""
     raise MonitorError(
-        f"cannot listen on {host}:{ports[0]} ({why});"
+        f"cannot listen on {host}:{ports[0]} ({reasons[0]}){others};"
         " choose another port with `monitor demo --port`, where 0 takes any that is free"
     )
 

@@ -63,7 +63,7 @@ RECENT = timedelta(minutes=30)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
-    """The part of a daemon beside probing and remembering. The usual one shows a page; an agent pushes."""
+    """Says what a daemon does beside probing and remembering. The usual one shows a page; an agent pushes."""
 
     read: Callable[[Path], Config] | None = None
     """Reads the configuration anew; None reads monitor.toml."""
@@ -71,9 +71,12 @@ class Role:
     also: AlsoWritten | None = None
     """Called within each transaction that writes runs, with them."""
     loops: Callable[["Daemon", Components], Mapping[str, Coroutine[None, None, None]]] = lambda *_: {}
+    """Makes further loops, by the names under which they are watched; they run as long as the daemon."""
 
 
 class Daemon:
+    """Opens the store, runs every loop until it is told to stop or to reload, and closes all in order."""
+
     def __init__(
         self,
         config: Config,

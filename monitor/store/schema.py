@@ -306,7 +306,7 @@ def check_version(connection: Connection) -> bool:
     if version > VERSION:
         raise NewerSchemaError(
             f"the store has schema {version}, this monitor knows {VERSION}: "
-            "install the newer version that wrote it, or go back to the backup beside the store"
+            "install the newer version that wrote it, or restore a backup from before the upgrade"
         )
     if version == VERSION:
         refuse_unreleased(inspector, SQLModel.metadata.sorted_tables)

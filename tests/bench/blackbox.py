@@ -1,4 +1,4 @@
-"""CPU per probe, beside bare aiohttp and Debian's prometheus-blackbox-exporter: the same TLS server, turn about.
+"""CPU per probe, beside bare aiohttp and Debian's prometheus-blackbox-exporter: the same TLS server, in turn.
 
     python tests/bench/blackbox.py [ROUNDS] [PROBES]
 
@@ -89,7 +89,7 @@ async def main() -> int:
         print(f"no {EXPORTER} here (apt-get install {EXPORTER}): only our own CPU is measured")
     with upstream() as asked:
         async with Client() as client, bare_session(asked) as session, exporter(asked) as theirs:
-            title = f"CPU per probe, {rounds} rounds of {count} each, turn about"
+            title = f"CPU per probe, {rounds} rounds of {count} each, in turn"
             table = Table(title, versions(EXPORTER))
             for case in CASES:
                 engines = {
