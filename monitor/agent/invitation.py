@@ -33,8 +33,9 @@ def read_invitation(line: str) -> Invitation:
     """Read the line. Raises KeyUnusableError, which quotes nothing of the private key."""
     words = line.split()
     if len(words) != 4:
+        got = "1 word" if len(words) == 1 else f"{len(words)} words"
         raise KeyUnusableError(
-            f"got {len(words)} words, want the whole line that `monitor agent add` has printed: four"
+            f"got {got}, want the whole line that `monitor agent add` has printed: four"
         )
     vantage, hub, hub_key, key = words
     parts = urlsplit(hub)
