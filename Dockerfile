@@ -3,8 +3,9 @@
 FROM python:3.13-slim AS build
 WORKDIR /src
 COPY . .
+ARG EXTRAS=""
 RUN python -m venv /opt/monitor \
- && /opt/monitor/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt .
+ && /opt/monitor/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt ".${EXTRAS:+[$EXTRAS]}"
 
 FROM python:3.13-slim
 # By hand, because slim images have no useradd.

@@ -358,7 +358,7 @@ def test_without_the_extra_the_key_is_refused_with_what_to_install(
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http", None)
     with pytest.raises(ConfigError) as refused:
         load(config, {})
-    assert 'run: pip install "monitor[otlp]"' in str(refused.value)
+    assert f'run: {sys.executable} -m pip install "monitor[otlp]"' in str(refused.value)
 
 
 def test_a_daemon_that_pushes_nothing_imports_nothing_of_it(tmp_path: Path) -> None:

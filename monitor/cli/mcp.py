@@ -13,8 +13,8 @@ from monitor.cli.mcp_tools import INSTRUCTIONS, Tools, complaint
 from monitor.cli.options import ConfigPath, load
 from monitor.config import Secrets
 from monitor.model import MonitorError
+from monitor.model.errors import how_to_install
 
-_NEEDED = 'needs the SDK of the Model Context Protocol; run: pip install "monitor[mcp]"'
 Service = Annotated[str, Field(description="The id of a service, as in `status`; empty for all.")]
 Since = Annotated[
     str, Field(description='How long ago ("6h", "30d"), or a moment in UTC ("2026-11-23T12:00").')
@@ -35,7 +35,9 @@ def make_server(tools: Tools) -> Any:
         from mcp.server.mcpserver.exceptions import ToolError  # noqa: PLC0415  # an extra
         from mcp.types import ToolAnnotations  # noqa: PLC0415  # an extra
     except ImportError:
-        raise MonitorError(f"`monitor mcp` {_NEEDED}") from None
+        raise MonitorError(
+            f"`monitor mcp` needs the SDK of the Model Context Protocol; run: {how_to_install('mcp')}"
+        ) from None
     server = MCPServer("monitor", version=__version__, instructions=INSTRUCTIONS)
     stored = ToolAnnotations(read_only_hint=True, open_world_hint=False)
     asking = ToolAnnotations(read_only_hint=True, open_world_hint=True)

@@ -17,6 +17,7 @@ from yarl import URL
 from monitor.diagnosis import parse_resolver
 from monitor.model import Proxy, Secret
 from monitor.model.check import names_version
+from monitor.model.errors import how_to_install
 
 _HTTP = ("http", "https")
 _LONGEST_LABEL = 63
@@ -346,7 +347,7 @@ def _must_have(module: str, purpose: str, extra: str) -> None:
     except (ImportError, ValueError):  # a package above it is not there, or is hidden
         is_there = False
     if not is_there:
-        raise ValueError(f'needs an extra for {purpose}; run: pip install "monitor[{extra}]"')
+        raise ValueError(f"needs an extra for {purpose}; run: {how_to_install(extra)}")
 
 
 def _fits(word: str) -> bool:

@@ -9,6 +9,8 @@ MonitorError
 """
 
 import re
+import shlex
+import sys
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +18,11 @@ from pathlib import Path
 
 class MonitorError(Exception):
     """Any failure of our own; its text is fit for a person."""
+
+
+def how_to_install(extra: str) -> str:
+    """Return the command that adds an extra to this installation. Any other `pip` would ask an index for "monitor"."""
+    return f'{shlex.quote(sys.executable)} -m pip install "monitor[{extra}]"'
 
 
 @dataclass(frozen=True, slots=True)

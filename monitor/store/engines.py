@@ -1,6 +1,7 @@
 """Finds the engine that a URL names."""
 
 from monitor.model import StoreError
+from monitor.model.errors import how_to_install
 from monitor.store.database import Database
 from monitor.store.sqlite.file_database import SQLite
 
@@ -13,7 +14,8 @@ def database(url: str) -> Database:
         from monitor.store.postgresql.server_database import PostgreSQL  # noqa: PLC0415  # an extra
     except ImportError:
         raise StoreError(
-            'a store on PostgreSQL needs psycopg, which is not installed; run: pip install "monitor[postgres]"'
+            "a store on PostgreSQL needs psycopg, which is not installed; run: "
+            + how_to_install("postgres")
         ) from None
     return PostgreSQL(url)
 

@@ -137,8 +137,9 @@ def test_a_proxy_is_understood_and_its_login_is_a_secret() -> None:
 def test_socks_without_its_extra_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "aiohttp_socks", None)
     text = '[service.a]\nendpoints = { x = { url = "https://a.example", proxy = "socks5://10.0.0.1:1080" } }\n'
+    how = f'{sys.executable} -m pip install "monitor[socks]"'
     assert complaints(text) == [
-        'service.a.endpoints.x.proxy: needs an extra for SOCKS; run: pip install "monitor[socks]"'
+        f"service.a.endpoints.x.proxy: needs an extra for SOCKS; run: {how}"
     ]
     assert read(text.replace("socks5", "http")).services[0].endpoints[0].proxy is not None
 

@@ -41,8 +41,9 @@ def test_the_image_is_built_runs_reports_its_health_and_stops_politely(tmp_path:
     if done.returncode == 77:
         pytest.skip(done.stdout[-300:])
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    said = done.stdout[done.stdout.index("page: ") :]
+    said = done.stdout[done.stdout.index("extras: ") :]
     for line in (
+        "extras: yes",
         "page: 200",
         "user: 10001",
         "key: ['SOME_KEY']",
