@@ -47,7 +47,10 @@ def command(
     balances: Mapping[str, BalanceHistory] = {}
     if operator is not None:
         loaded, balances = _for_operator(loaded, operator), learned_figures.balances(loaded)
-    asyncio.run(render(loaded, stopped=stopped, balances=balances))
+    try:
+        asyncio.run(render(loaded, stopped=stopped, balances=balances))
+    except OSError as error:
+        raise MonitorError(f"{loaded.page.dir} cannot be written: {error.strerror}") from error
     say(f"wrote {loaded.page.dir}")
 
 

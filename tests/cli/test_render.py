@@ -56,6 +56,15 @@ def test_the_operators_own_page_shows_balances_and_the_published_one_does_not(fo
     assert own.stat().st_mode & 0o077 == 0
 
 
+def test_a_folder_that_cannot_be_written_is_named(folder: Path) -> None:
+    (folder / "monitor.toml").write_text(
+        TEXT.replace("[page]", '[page]\ndir = "monitor.toml/page"')
+    )
+    done = monitor("render", cwd=folder, env={})
+    assert done.returncode == 1
+    assert done.stderr == f"{folder / 'monitor.toml/page'} cannot be written: File exists\n"
+
+
 def test_a_folder_that_is_published_is_refused(folder: Path) -> None:
     for name in ("page", "page/own", "."):
         done = monitor("render", "--operator", name, cwd=folder, env={})

@@ -115,3 +115,8 @@ async def test_where_nothing_ever_failed_a_bad_row_costs_no_good_run(
         await minute(store, clock)
         after = (await store.snapshot(clock.now())).checks[CHAT]
     assert sum(day.counted for day in after.days.values()) == 19
+
+
+def test_a_folder_in_the_place_of_the_store_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="is a folder, and the store is a file"):
+        Store.read_only(f"sqlite:///{tmp_path}")

@@ -37,6 +37,10 @@ class SQLite:
     def must_exist(self) -> None:
         if not self.path.exists():
             raise StoreError(f"there is no store at {self.path} yet: `monitor run` makes one")
+        if self.path.is_dir():
+            raise StoreError(
+                f"{self.path} is a folder, and the store is a file; name one in `store`"
+            )
 
     def can_be_read(self) -> bool:
         return self.path.is_file()
