@@ -8,4 +8,4 @@ from monitor.alerts.message import latest
 from monitor.alerts.message_parts import Context
 from monitor.alerts.notify import Notifier
 from monitor.alerts.policies import certificate_days
-from monitor.alerts.voters import Place, QuorumSettings
+from monitor.alerts.voters import QuorumSettings, VoterSettings

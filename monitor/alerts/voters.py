@@ -19,7 +19,7 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class VoterSettings:
     """Holds what the operator said of a vantage other than the daemon's own."""
 
     main: bool = False
@@ -33,7 +33,7 @@ class QuorumSettings:
     """Says how the beliefs of several vantages become one. Without `places` the daemon's own decides alone."""
 
     own: str = "local"
-    places: Mapping[str, Place] = field(default_factory=dict)
+    places: Mapping[str, VoterSettings] = field(default_factory=dict)
     quorum: Quorum = MAJORITY
     partial: timedelta = timedelta(minutes=10)
     """How long something fails from some vantages only before that is told."""

@@ -13,7 +13,8 @@ from monitor.alerts.channel_proofs import UNTRIED
 from monitor.alerts.policies import BurnRate
 from monitor.config.addresses import SERVERS, read_proxy
 from monitor.config.complaints import unknown
-from monitor.config.parse_tables import ParsedTables, Place
+from monitor.config.env_references import KeyPath
+from monitor.config.parse_tables import ParsedTables
 from monitor.config.service_builder import ServiceBuilder
 from monitor.config.tables import MaintenanceTable, MonitorTable
 from monitor.config.telegram_channels import check_telegram
@@ -267,7 +268,7 @@ def _webhook(tables: ParsedTables, name: str) -> Webhook:
     return webhook
 
 
-def _check_services(tables: ParsedTables, named: Iterable[str], place: Place) -> None:
+def _check_services(tables: ParsedTables, named: Iterable[str], place: KeyPath) -> None:
     known = tables.named["service"]
     for service in sorted(set(named) - known):
         tables.complain(place, unknown(service, known, f'service "{service}"'))

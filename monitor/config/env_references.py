@@ -19,7 +19,8 @@ _QUOTED = re.compile("\\A['\"`\u2018\u201c]")
 CREDENTIAL_PREFIX = "monitor_"
 """What systemd puts before the names of a folder loaded by `LoadCredential=monitor:FOLDER`."""
 
-Place = tuple[str, ...]
+KeyPath = tuple[str, ...]
+"""Names the keys that lead to a value of the document, such as `("service", "relay", "key")`."""
 
 
 class Secrets(Enum):
@@ -45,7 +46,7 @@ class References:
     resolved: list[Secret] = field(default_factory=list)
     """Every value that came from outside the file: no complaint may quote one."""
 
-    def resolve(self, value: Any, place: Place = ()) -> Any:
+    def resolve(self, value: Any, place: KeyPath = ()) -> Any:
         """Return the document with every reference replaced; an unset one in `key` gives None."""
         if isinstance(value, dict):
             parts = {(*place, name): item for name, item in value.items()}
@@ -64,7 +65,7 @@ class References:
             return self._keep(self._file(self.folder / value[5:], place)) or ""
         return self._text(value, place)
 
-    def _is_needed(self, place: Place) -> bool:
+    def _is_needed(self, place: KeyPath) -> bool:
         if place == ("monitor", "store"):
             return True
         if self.needed is Secrets.ENDPOINTS:
@@ -75,7 +76,7 @@ class References:
             return not is_of_others and place[-1] != "heartbeat"
         return self.needed is Secrets.ALL
 
-    def _lacks_secret(self, value: Any, place: Place) -> bool:
+    def _lacks_secret(self, value: Any, place: KeyPath) -> bool:
         """Say whether a secret of this value is not set. A channel without its address is no channel."""
         if place[:-1] in {("channel",), ("webhook",)} and isinstance(value, dict):
             needed = ("url", "secret")
@@ -84,7 +85,7 @@ class References:
             return False
         return any(self._look_up(name) is None for name in REFERENCE.findall(value))
 
-    def _key(self, value: str, place: Place) -> str | None:
+    def _key(self, value: str, place: KeyPath) -> str | None:
         if value.startswith("file:"):
             key = self._file(self.folder / value[5:], place)
             return self._keep(self._checked(key or "", value, place))
@@ -100,14 +101,14 @@ class References:
         key = REFERENCE.sub(lambda match: self._look_up(match[1]) or "", value).strip()
         return self._keep(self._checked(key, value, place))
 
-    def _checked(self, key: str, source: str, place: Place) -> str | None:
+    def _checked(self, key: str, source: str, place: KeyPath) -> str | None:
         """Complain of a key that no server can take; `source` is how the file names it."""
         trouble = _key_trouble(key)
         if trouble:
             self._complain(place, f"{source} {trouble}" if REFERENCE.search(source) else trouble)
         return key or None
 
-    def _text(self, value: str, place: Place) -> str:
+    def _text(self, value: str, place: KeyPath) -> str:
         values = {name: self._look_up(name) for name in REFERENCE.findall(value)}
         for name in sorted(name for name, text in values.items() if text is None):
             self._complain(
@@ -141,7 +142,7 @@ class References:
                 return self._read(path, ("credential", name))
         return None
 
-    def _read(self, path: Path, place: Place) -> str | None:
+    def _read(self, path: Path, place: KeyPath) -> str | None:
         try:
             return path.read_text(encoding="utf-8-sig").strip() or None
         except OSError as error:
@@ -150,7 +151,7 @@ class References:
             self._complain(place, f"{path} is not UTF-8 text")
         return None
 
-    def _file(self, path: Path, place: Place) -> str | None:
+    def _file(self, path: Path, place: KeyPath) -> str | None:
         try:
             open_to_others = path.is_file() and path.stat().st_mode & 0o077
         except (OSError, ValueError):
@@ -166,7 +167,7 @@ class References:
             self.secrets.append(Secret(key))
         return key
 
-    def _complain(self, place: Place, what: str) -> None:
+    def _complain(self, place: KeyPath, what: str) -> None:
         self.complaints.append(Complaint(".".join(place), what))
 
 
@@ -199,12 +200,12 @@ def _key_trouble(key: str) -> str | None:
     return None
 
 
-def _is_key(place: Place) -> bool:
+def _is_key(place: KeyPath) -> bool:
     """Say whether a value is the key of a service or base URL: not a vantage's, nor one of a request's body."""
     return place[-1:] == ("key",) and place[0] != "vantage" and "body" not in place[:-1]
 
 
-def _is_secret(place: Place) -> bool:
+def _is_secret(place: KeyPath) -> bool:
     return (
         "headers" in place
         or (place[0] == "service" and "body" in place)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from monitor.config.complaints import complaints_of, unknown
+from monitor.config.env_references import KeyPath
 from monitor.config.tables import (
     ENDPOINT_KEYS,
     POLICY_TABLES,
@@ -28,7 +29,6 @@ from monitor.config.tables import (
 from monitor.model import Complaint, Policy
 
 _ID = re.compile(r"[a-z0-9-]+")
-Place = tuple[str, ...]
 T = TypeVar("T", bound=BaseModel)
 
 
@@ -57,21 +57,21 @@ class ParsedTables:
     )
     """The ids of each kind of table in the file, also of tables that could not be read."""
 
-    def complain(self, place: Place, what: str) -> None:
+    def complain(self, place: KeyPath, what: str) -> None:
         self.complaints.append(Complaint(".".join(place), what))
 
-    def misuse(self, place: Place, what: str) -> None:
+    def misuse(self, place: KeyPath, what: str) -> None:
         self.misuses.append(Complaint(".".join(place), what))
 
-    def warn(self, place: Place, what: str) -> None:
+    def warn(self, place: KeyPath, what: str) -> None:
         self.warnings.append(Complaint(".".join(place), what))
 
     def read(
         self,
         model: type[T],
         value: Any,
-        place: Place,
-        inherited: tuple[Place, frozenset[str]] = ((), frozenset()),
+        place: KeyPath,
+        inherited: tuple[KeyPath, frozenset[str]] = ((), frozenset()),
     ) -> T | None:
         """Read one table, or its good keys. `inherited`: where its keys of these names stand instead."""
         try:
@@ -151,7 +151,7 @@ class ParsedTables:
                 what = 'belongs to an endpoint: endpoints = { direct = "https://..." }'
             self.complain(("service", service, name), what)
 
-    def check_id(self, name: str, place: Place) -> None:
+    def check_id(self, name: str, place: KeyPath) -> None:
         if not _ID.fullmatch(name):
             self.complain(
                 place,

@@ -9,7 +9,8 @@ from typing import Any
 
 from monitor.config.addresses import base_url_mistake, is_complete
 from monitor.config.complaints import unknown
-from monitor.config.parse_tables import ParsedTables, Place
+from monitor.config.env_references import KeyPath
+from monitor.config.parse_tables import ParsedTables
 from monitor.config.tables import (
     ENDPOINT_KEYS,
     EndpointTable,
@@ -33,7 +34,7 @@ class ServiceBuilder:
     folder: Path
 
     @property
-    def place(self) -> Place:
+    def place(self) -> KeyPath:
         return ("service", self.id)
 
     def service(self) -> Service:
@@ -147,7 +148,7 @@ class ServiceBuilder:
         return self._settings(settings, name, own, place)
 
     def _settings(
-        self, settings: type[ProbeSettings], name: str, own: dict[str, Any], place: Place
+        self, settings: type[ProbeSettings], name: str, own: dict[str, Any], place: KeyPath
     ) -> ProbeSettings | None:
         known = keys_of(settings) - ENDPOINT_KEYS
         defaults = {key: item for key, item in self._defaults.items() if key in known}

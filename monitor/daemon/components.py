@@ -15,8 +15,8 @@ from monitor.alerts import (
     AlertEngine,
     Alternatives,
     Notifier,
-    Place,
     QuorumSettings,
+    VoterSettings,
     certificate_days,
 )
 from monitor.alerts.best_changes import BestChanges
@@ -256,7 +256,7 @@ def voting_of(config: Config) -> QuorumSettings:
     return QuorumSettings(
         own=config.vantage,
         places={
-            vantage.id: Place(
+            vantage.id: VoterSettings(
                 main=vantage.main,
                 silent=vantage.silent_after(config.checks),
             )

@@ -35,12 +35,13 @@ _PASSED_ENV = frozenset(
 )
 """The variables that the command gets: the rest hold keys and tokens that a copy has no use for."""
 
-Report = Callable[[str, str], Awaitable[None]]
+WriteNote = Callable[[str, str], Awaitable[None]]
+"""Keeps a text under a name in the store. Raises StoreError."""
 
 
 class PublishCommand:
     def __init__(
-        self, settings: PageSettings, *, clock: Clock, redact: Redactor, report: Report
+        self, settings: PageSettings, *, clock: Clock, redact: Redactor, report: WriteNote
     ) -> None:
         self._settings = settings
         self._clock, self._redact, self._report = clock, redact, report

@@ -9,7 +9,7 @@ from monitor.budget import BudgetLedger
 from monitor.daemon.dependencies import Dependencies
 from monitor.metrics import MonitorState
 from monitor.schedule import Schedule
-from monitor.web import Report
+from monitor.web import MetricsReport
 
 if TYPE_CHECKING:
     from monitor.daemon.hub import Hub
@@ -31,7 +31,7 @@ def metrics_report(
     ledger: BudgetLedger,
     alerts: AlertEngine,
     hub: "Hub | None",
-) -> Report:
+) -> MetricsReport:
     return lambda accepts: deps.metrics.report(
         monitor_state(deps, schedule, ledger, alerts, hub), accepts
     )

@@ -27,7 +27,7 @@ Health = Callable[[], str | None]
 """Why the daemon is not well, or None."""
 Api = Callable[[web.BaseRequest, str, Callable[[int], None]], Awaitable[web.StreamResponse]]
 """Answers what lies below `API`, by itself; the function lets a connection send more bytes."""
-Report = Callable[[str], tuple[bytes, str]]
+MetricsReport = Callable[[str], tuple[bytes, str]]
 """The metrics and their content type, for what the client accepts."""
 
 KEEPALIVE_S = 15.0
@@ -202,14 +202,14 @@ class MetricsServer(_HttpServer):
         host: str,
         port: int,
         health: Health,
-        report: Report,
+        report: MetricsReport,
         *,
         limits: Limits = Limits(),  # noqa: B008  # frozen
     ) -> None:
         super().__init__(host, port, limits)
         self._health, self._report = health, report
 
-    def change(self, report: Report) -> None:
+    def change(self, report: MetricsReport) -> None:
         """Report by another config from now on."""
         self._report = report
 

@@ -6,7 +6,7 @@ from alerts_cast import START
 from timelines import MINUTE
 
 from monitor.alerts.measurement_gaps import MeasurementGaps
-from monitor.alerts.voters import Place, QuorumSettings, Voters
+from monitor.alerts.voters import QuorumSettings, Voters, VoterSettings
 from monitor.model import Failure, FailureKind, Incident, Outcome, Result, Severity, Unmeasured
 
 CHECK = "s/a/chat"
@@ -26,7 +26,7 @@ def run(
 
 def gap(gaps: MeasurementGaps, *places: str, minute: int = 4) -> Unmeasured | None:
     """What the gaps say of an incident that these places saw; all of them are heard."""
-    voters = Voters(QuorumSettings(own="fra", places={"cn": Place()}))
+    voters = Voters(QuorumSettings(own="fra", places={"cn": VoterSettings()}))
     now = START + minute * MINUTE
     voters.hear("cn", now, blind=False)
     incident = Incident(

@@ -16,7 +16,7 @@ from monitor.alerts.message import phrase
 from monitor.alerts.message_parts import lasted, recovered
 from monitor.alerts.policies import FailureRate
 from monitor.alerts.quorum import ALL, ANY, MAJORITY, Quorum, Reach, Standing, Vote, standing
-from monitor.alerts.voters import Place, QuorumSettings, Voters
+from monitor.alerts.voters import QuorumSettings, Voters, VoterSettings
 from monitor.model import (
     NOT_HEARD,
     AlertSettings,
@@ -43,12 +43,12 @@ EVERYWHERE = (SHANGHAI, FRANKFURT, HOME)
 THREE = QuorumSettings(
     own=HOME,
     places={
-        SHANGHAI: Place(),
-        FRANKFURT: Place(),
+        SHANGHAI: VoterSettings(),
+        FRANKFURT: VoterSettings(),
     },
     intervals={CHAT: MINUTE},
 )
-FOR_SHANGHAI = replace(THREE, places={**THREE.places, SHANGHAI: Place(main=True)})
+FOR_SHANGHAI = replace(THREE, places={**THREE.places, SHANGHAI: VoterSettings(main=True)})
 
 
 NEWS = OutboxMessage(
@@ -789,7 +789,7 @@ def test_whoever_saw_it_bad_belongs_to_the_incident_that_another_vantage_opens()
 
 
 def test_with_a_quorum_of_two_a_turn_says_how_many_saw_it_and_not_that_most_did() -> None:
-    five = QuorumSettings(own=HOME, places={name: Place() for name in "abcd"}, quorum=2)
+    five = QuorumSettings(own=HOME, places={name: VoterSettings() for name in "abcd"}, quorum=2)
     engine = AlertEngine(AlertSettings(after=2, recover=2), (PHONE,), memory(), voting=five)
     kept: dict[int, Incident] = {}
     for minute in range(9):

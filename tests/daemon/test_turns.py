@@ -11,7 +11,7 @@ from check_cast import check
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.alerts import AlertEngine, Place, QuorumSettings
+from monitor.alerts import AlertEngine, QuorumSettings, VoterSettings
 from monitor.daemon.components import is_hubs_turn
 from monitor.model import AlertSettings, Check, Failure, FailureKind, Outcome, Result
 from monitor.schedule import grid_of, whose_turn
@@ -51,7 +51,7 @@ class Turns:
     def __post_init__(self) -> None:
         voting = QuorumSettings(
             own="fra",
-            places={"cn": Place(), "hk": Place()},
+            places={"cn": VoterSettings(), "hk": VoterSettings()},
             intervals={self.check.key: self.check.every},
         )
         self.alerts = AlertEngine(AlertSettings(), (PHONE,), memory(), voting=voting)

@@ -17,7 +17,7 @@ from check_cast import check as check_of
 from vantage_truth import AGENTS, HUB, MINUTE, PLACES, VantageTruth, draw_vantages
 
 from monitor import schedule
-from monitor.alerts import AlertChanges, AlertEngine, Place, QuorumSettings
+from monitor.alerts import AlertChanges, AlertEngine, QuorumSettings, VoterSettings
 from monitor.daemon import components
 from monitor.model import (
     AlertSettings,
@@ -101,7 +101,7 @@ class VantageWorld:
         self.checks = {check.key: check for check in (*free, *paid)}
         self.voting = QuorumSettings(
             own=HUB,
-            places={place: Place(silent=SILENT) for place in AGENTS},
+            places={place: VoterSettings(silent=SILENT) for place in AGENTS},
             intervals={check.key: check.every for check in self.checks.values()},
         )
         self.agents = {place: self._agent(place) for place in AGENTS}
