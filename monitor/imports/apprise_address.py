@@ -5,13 +5,21 @@ where Apprise decodes it. Each function returns None where its parts do not make
 """
 
 import re
-from collections.abc import Callable
-from urllib.parse import SplitResult, parse_qs, quote, urlsplit
+from collections.abc import Callable, Mapping
+from urllib.parse import SplitResult, parse_qs, quote
 
+from monitor.imports.fields import split_address
 from monitor.model.telegram_address import TELEGRAM_API
 
 Keep = Callable[[str, str], str]
 """Puts a secret aside and returns its reference: (value, what it is)."""
+Fields = Mapping[str, str]
+Writer = Callable[[Keep, Fields], str | None]
+
+
+def of_fields(writer: Callable[..., str | None], *names: str) -> Writer:
+    """Return the writer of an address that takes these fields in this order."""
+    return lambda keep, fields: writer(keep, *(fields.get(name, "") for name in names))
 
 
 def telegram(keep: Keep, token: str, chat: str, topic: str = "") -> str | None:
@@ -28,7 +36,7 @@ def own_telegram_api(url: str) -> str | None:
 
 
 def discord(keep: Keep, webhook: str, thread: str = "") -> str | None:
-    parts = _split(webhook)
+    parts = split_address(webhook)
     found = parts and re.fullmatch(r"/api(?:/v\d+)?/webhooks/(\d+)/([\w-]+)/?", parts.path)
     if not found:
         return None
@@ -37,7 +45,7 @@ def discord(keep: Keep, webhook: str, thread: str = "") -> str | None:
 
 
 def slack(keep: Keep, webhook: str) -> str | None:
-    parts = _split(webhook)
+    parts = split_address(webhook)
     found = parts and re.fullmatch(r"/services/(\w+)/(\w+)/(\w+)/?", parts.path)
     if not (parts and found and parts.hostname == "hooks.slack.com"):
         return None
@@ -45,7 +53,7 @@ def slack(keep: Keep, webhook: str) -> str | None:
 
 
 def mattermost(keep: Keep, webhook: str) -> str | None:
-    parts = _split(webhook)
+    parts = split_address(webhook)
     found = parts and re.fullmatch(r"(/.*)?/hooks/([a-z0-9]+)/?", parts.path)
     if not (parts and found):
         return None
@@ -53,7 +61,7 @@ def mattermost(keep: Keep, webhook: str) -> str | None:
 
 
 def rocket_chat(keep: Keep, webhook: str) -> str | None:
-    parts = _split(webhook)
+    parts = split_address(webhook)
     found = parts and re.fullmatch(r"/hooks/(\w+)/(\w+)/?", parts.path)
     if not (parts and found):
         return None
@@ -61,7 +69,7 @@ def rocket_chat(keep: Keep, webhook: str) -> str | None:
 
 
 def google_chat(keep: Keep, webhook: str) -> str | None:
-    parts = _split(webhook)
+    parts = split_address(webhook)
     found = parts and re.fullmatch(r"/v1/spaces/([^/]+)/messages/?", parts.path)
     query = parse_qs(parts.query) if parts else {}
     if not (found and query.get("key") and query.get("token")):
@@ -72,7 +80,7 @@ def google_chat(keep: Keep, webhook: str) -> str | None:
 
 def teams(keep: Keep, webhook: str) -> str | None:
     """Write the address of a Power Automate workflow; the older connectors are switched off."""
-    parts = _split(webhook)
+    parts = split_address(webhook)
     found = parts and re.search(r"/workflows/([\w-]+)/triggers/", parts.path)
     signature = parse_qs(parts.query).get("sig") if parts else None
     if not (parts and found and signature):
@@ -81,7 +89,7 @@ def teams(keep: Keep, webhook: str) -> str | None:
 
 
 def dingtalk(keep: Keep, webhook: str, secret: str = "") -> str | None:
-    parts = _split(webhook)
+    parts = split_address(webhook)
     token = parse_qs(parts.query).get("access_token") if parts else None
     if not token:
         return None
@@ -90,7 +98,7 @@ def dingtalk(keep: Keep, webhook: str, secret: str = "") -> str | None:
 
 
 def feishu(keep: Keep, webhook: str) -> str | None:
-    parts = _split(webhook)
+    parts = split_address(webhook)
     found = parts and re.fullmatch(r"/open-apis/bot/v2/hook/([\w-]+)/?", parts.path)
     if not (parts and found):
         return None
@@ -122,7 +130,7 @@ def opsgenie(keep: Keep, key: str, region: str = "") -> str | None:
 
 def bark(keep: Keep, server: str) -> str | None:
     """Write the address of a device: its key is the last part of the server's address."""
-    parts = _split(server)
+    parts = split_address(server)
     key = parts.path.strip("/").rpartition("/")[2] if parts else ""
     return (
         f"bark{_s(parts)}://{_host(parts)}/{keep(_encoded(key), 'key')}" if parts and key else None
@@ -132,7 +140,7 @@ def bark(keep: Keep, server: str) -> str | None:
 def ntfy(
     keep: Keep, server: str, topic: str, token: str = "", login: tuple[str, str] | None = None
 ) -> str | None:
-    parts = _split(server or "https://ntfy.sh")
+    parts = split_address(server or "https://ntfy.sh")
     if parts is None or not re.fullmatch(r"[\w-]+", topic.strip()):
         return None
     who, how = "", ""
@@ -144,7 +152,7 @@ def ntfy(
 
 
 def gotify(keep: Keep, server: str, token: str) -> str | None:
-    parts = _split(server)
+    parts = split_address(server)
     if parts is None or not token.strip():
         return None
     path = parts.path.strip("/")
@@ -159,7 +167,7 @@ def pushover(keep: Keep, user: str, token: str) -> str | None:
 
 
 def matrix(keep: Keep, server: str, token: str, room: str) -> str | None:
-    parts = _split(server)
+    parts = split_address(server)
     if parts is None or not token.strip() or not room.strip().startswith("!"):
         return None
     return f"matrix{_s(parts)}://{keep(_encoded(token), 'token')}@{_host(parts)}/{quote(room.strip(), safe='!:')}"
@@ -198,15 +206,6 @@ def own_address(keep: Keep, address: str) -> str | None:
     if re.search(r"\s", rest):
         return None
     return f"{scheme}://{keep(rest, 'address')}"
-
-
-def _split(address: str) -> SplitResult | None:
-    try:
-        parts = urlsplit(address.strip())
-        parts.port  # noqa: B018  # the property raises
-    except ValueError:
-        return None
-    return parts if parts.scheme in {"http", "https"} and parts.hostname else None
 
 
 def _host(parts: SplitResult) -> str:

@@ -6,12 +6,13 @@ configuration, and `scrape_configs` of Prometheus's.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from monitor.imports.fields import as_list, as_table, duration, flag, number, tables, text
+from monitor.imports.foreign_files import Source
 from monitor.imports.http_requests import AskedByHttp, connect_check, http_check, statuses
 from monitor.imports.imported import Collector, Imported, ImportFileError, name_of, shown
 
@@ -37,13 +38,6 @@ _LITERAL = re.compile(r"[\w\s:;,@/<>=\"'!#%&~-]+")
 """A regular expression that is a plain text."""
 
 
-@dataclass(frozen=True, slots=True)
-class PrometheusFile:
-    name: str
-    value: Mapping[str, Any]
-    lines: Mapping[tuple[str | int, ...], int]
-
-
 def is_blackbox(value: object) -> bool:
     """Say whether a YAML document has modules of the exporter, or scrape jobs of Prometheus."""
     if not isinstance(value, dict):
@@ -51,19 +45,19 @@ def is_blackbox(value: object) -> bool:
     return isinstance(value.get("modules"), dict) or isinstance(value.get("scrape_configs"), list)
 
 
-def read_blackbox(files: Iterable[PrometheusFile]) -> Imported:
+def read_blackbox(files: Iterable[Source]) -> Imported:
     """Make a check of each target. Raises ImportFileError where no file has scrape jobs."""
     return _Reading(tuple(files)).read()
 
 
 class _Reading:
-    def __init__(self, files: tuple[PrometheusFile, ...]) -> None:
+    def __init__(self, files: tuple[Source, ...]) -> None:
         self._files = files
         self._all = Collector("blackbox_exporter")
         self._modules: dict[str, tuple[str, Mapping[str, Any]]] = {}
         for file in files:
             for name, module in as_table(as_table(file.value).get("modules")).items():
-                place = self._place(file, ("modules", name), f"module {shown(name)}")
+                place = file.place(("modules", name), f"module {shown(name)}")
                 self._modules[name] = place, as_table(module)
 
     def read(self) -> Imported:
@@ -76,17 +70,12 @@ class _Reading:
         for file in jobs:
             usual = as_table(file.value.get("global"))
             for number_, job in enumerate(as_list(file.value.get("scrape_configs"))):
-                place = self._place(
-                    file,
+                place = file.place(
                     ("scrape_configs", number_),
                     f"job {shown(as_table(job).get('job_name'))}",
                 )
                 self._read_job(as_table(job), usual, place)
         return self._all.imported()
-
-    def _place(self, file: PrometheusFile, at: tuple[str | int, ...], what: str) -> str:
-        line = file.lines.get(at)
-        return f"{file.name}{f' line {line}' if line else ''}: {what}"
 
     def _read_job(self, job: Mapping[str, Any], usual: Mapping[str, Any], place: str) -> None:
         params = as_table(job.get("params"))

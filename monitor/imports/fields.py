@@ -1,10 +1,12 @@
 """Fields of foreign documents: any type may stand anywhere, and what does not fit is as if it were not there."""
 
+import json
 import math
 import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 from monitor.model.duration import parse_duration
 
@@ -28,6 +30,14 @@ def tables(value: object) -> list[Mapping[str, Any]]:
     return [as_table(item) for item in items if isinstance(item, dict)]
 
 
+def parsed(value: object) -> Any:
+    """Return what a text of JSON holds; None for what is none."""
+    try:
+        return json.loads(value) if isinstance(value, str) else None
+    except (ValueError, RecursionError):
+        return None
+
+
 def text(value: object) -> str:
     """Return a text, or a number as one; empty for anything else."""
     if isinstance(value, str):
@@ -35,6 +45,16 @@ def text(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**18:
         return str(value)
     return ""
+
+
+def split_address(url: str) -> SplitResult | None:
+    """Split an address of HTTP; None for anything else."""
+    try:
+        parts = urlsplit(url.strip())
+        parts.port  # noqa: B018  # the property raises
+    except ValueError:
+        return None
+    return parts if parts.scheme in {"http", "https"} and parts.hostname else None
 
 
 def number(value: object) -> float | None:
@@ -50,11 +70,7 @@ def number(value: object) -> float | None:
 
 def flag(value: object) -> bool:
     """Say whether it is true as JSON, SQLite or YAML writes it."""
-    return value is True or value == 1 or value in {"true", "1"} if _is_hashable(value) else False
-
-
-def _is_hashable(value: object) -> bool:
-    return isinstance(value, str | int | float | bool)
+    return value == 1 or value in ("true", "1")  # what is not hashable may stand there
 
 
 def seconds(value: object) -> timedelta | None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,28 @@ _MOST_PARTS = 500_000
 _DEEPEST_LINES = 3
 Lines = Mapping[tuple[str | int, ...], int]
 """The line on which each part of a document begins, by its path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that was opened. `value` is what it holds; None for a database."""
+
+    path: Path
+    value: Any
+    lines: Lines
+
+    @property
+    def name(self) -> str:
+        return str(self.path)
+
+    @property
+    def is_database(self) -> bool:
+        return self.value is None
+
+    def place(self, at: tuple[str | int, ...], what: str) -> str:
+        """Name the part at this path in remarks: `FILE line 12: what`."""
+        line = self.lines.get(at)
+        return f"{self.name}{f' line {line}' if line else ''}: {what}"
 
 
 def read_bytes(path: Path, magic: bytes) -> bytes:

@@ -11,7 +11,9 @@ from datetime import timedelta
 from typing import Any
 
 from monitor.imports import apprise_address as address
+from monitor.imports.apprise_address import Fields, of_fields
 from monitor.imports.fields import as_list, as_table, duration, flag, number, tables, text, typed
+from monitor.imports.foreign_files import Source
 from monitor.imports.http_requests import (
     FINAL_STATUSES,
     SUCCESSES,
@@ -54,14 +56,7 @@ def is_gatus(value: object) -> bool:
     return bool(known & value.keys()) and isinstance(value.get("endpoints", []), list)
 
 
-@dataclass(frozen=True, slots=True)
-class GatusFile:
-    name: str
-    value: Mapping[str, Any]
-    lines: Mapping[tuple[str | int, ...], int]
-
-
-def read_gatus(files: Iterable[GatusFile]) -> Imported:
+def read_gatus(files: Iterable[Source]) -> Imported:
     """Make checks, channels and a window of the files, which Gatus puts together as one."""
     return _Files(tuple(files)).read()
 
@@ -78,7 +73,7 @@ class _Wanted:
 
 
 class _Files:
-    def __init__(self, files: tuple[GatusFile, ...]) -> None:
+    def __init__(self, files: tuple[Source, ...]) -> None:
         self._files = files
         self._all = Collector("Gatus", keeps_references=True)
         self._told: dict[str, set[str]] = {}
@@ -89,7 +84,7 @@ class _Files:
         for file in self._files:
             alerting = as_table(as_table(file.value).get("alerting"))
             for kind, provider in alerting.items():
-                place = self._place(file, ("alerting", kind), f"provider {shown(kind)}")
+                place = file.place(("alerting", kind), f"provider {shown(kind)}")
                 self._providers[kind] = place, as_table(provider)
         for file in self._files:
             self._read_file(file)
@@ -97,16 +92,12 @@ class _Files:
         self._settle_thresholds()
         return self._all.imported()
 
-    def _place(self, file: GatusFile, at: tuple[str | int, ...], what: str) -> str:
-        line = file.lines.get(at)
-        return f"{file.name}{f' line {line}' if line else ''}: {what}"
-
-    def _read_file(self, file: GatusFile) -> None:
+    def _read_file(self, file: Source) -> None:
         value = as_table(file.value)
         for number_, endpoint in enumerate(as_list(value.get("endpoints"))):
             if isinstance(endpoint, dict):
-                place = self._place(
-                    file, ("endpoints", number_), f"endpoint {shown(endpoint.get('name'))}"
+                place = file.place(
+                    ("endpoints", number_), f"endpoint {shown(endpoint.get('name'))}"
                 )
                 self._read_endpoint(as_table(endpoint), f"{file.name} {number_}", place)
         for kind, why in (
@@ -115,11 +106,11 @@ class _Files:
         ):
             for number_, item in enumerate(as_list(value.get(kind))):
                 name = shown(as_table(item).get("name"))
-                place = self._place(file, (kind, number_), f"{kind} {name}")
+                place = file.place((kind, number_), f"{kind} {name}")
                 self._all.remark(place, f"is left out: {why}")
         if title := name_of(as_table(value.get("ui")).get("title"), ""):
             self._all.page["title"] = title
-        place = self._place(file, ("maintenance",), "maintenance")
+        place = file.place(("maintenance",), "maintenance")
         self._read_window(value.get("maintenance"), place, None)
 
     def _read_endpoint(self, endpoint: Mapping[str, Any], source: str, place: str) -> None:
@@ -364,7 +355,7 @@ def _clock(value: object) -> str | None:
     return f"{int(found[1]):02}:{found[2]}" if found else None
 
 
-def _email(keep: address.Keep, fields: Mapping[str, str]) -> str | None:
+def _email(keep: address.Keep, fields: Fields) -> str | None:
     port, password = number(fields.get("port")), fields.get("password", "")
     user = fields.get("username", "") or fields.get("from", "")
     return address.email(
@@ -378,26 +369,19 @@ def _email(keep: address.Keep, fields: Mapping[str, str]) -> str | None:
     )
 
 
-def _of(
-    writer: Callable[..., str | None], *names: str
-) -> Callable[[address.Keep, Mapping[str, str]], str | None]:
-    """Return the writer of an address that takes these fields in this order."""
-    return lambda keep, fields: writer(keep, *(fields.get(name, "") for name in names))
-
-
-_CHANNELS: Mapping[str, Callable[[address.Keep, Mapping[str, str]], str | None]] = {
-    "discord": _of(address.discord, "webhook-url"),
+_CHANNELS: Mapping[str, address.Writer] = {
+    "discord": of_fields(address.discord, "webhook-url"),
     "email": _email,
-    "googlechat": _of(address.google_chat, "webhook-url"),
-    "gotify": _of(address.gotify, "server-url", "token"),
-    "matrix": _of(address.matrix, "server-url", "access-token", "internal-room-id"),
-    "mattermost": _of(address.mattermost, "webhook-url"),
-    "ntfy": _of(address.ntfy, "url", "topic", "token"),
-    "opsgenie": _of(address.opsgenie, "api-key"),
-    "pushover": _of(address.pushover, "user-key", "application-token"),
-    "rocketchat": _of(address.rocket_chat, "webhook-url"),
-    "slack": _of(address.slack, "webhook-url"),
-    "teams-workflows": _of(address.teams, "webhook-url"),
-    "telegram": _of(address.telegram, "token", "id", "topic-id"),
+    "googlechat": of_fields(address.google_chat, "webhook-url"),
+    "gotify": of_fields(address.gotify, "server-url", "token"),
+    "matrix": of_fields(address.matrix, "server-url", "access-token", "internal-room-id"),
+    "mattermost": of_fields(address.mattermost, "webhook-url"),
+    "ntfy": of_fields(address.ntfy, "url", "topic", "token"),
+    "opsgenie": of_fields(address.opsgenie, "api-key"),
+    "pushover": of_fields(address.pushover, "user-key", "application-token"),
+    "rocketchat": of_fields(address.rocket_chat, "webhook-url"),
+    "slack": of_fields(address.slack, "webhook-url"),
+    "teams-workflows": of_fields(address.teams, "webhook-url"),
+    "telegram": of_fields(address.telegram, "token", "id", "topic-id"),
 }
 """Writes a channel's address, by the name of the provider."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import SplitResult, quote, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote
 
+from monitor.imports.fields import split_address
 from monitor.imports.imported import SECRET_NAME, Collector, ImportedCheck, name_of, shown
 from monitor.imports.llm_address import LlmCall, listed_model, llm_call
 from monitor.model.check import HEADER_NAME, MESSAGE_HEADERS
@@ -65,19 +66,9 @@ def statuses(ranges: Iterable[tuple[int, int]]) -> frozenset[int] | None:
     return None if wanted == SUCCESSES else frozenset(wanted)
 
 
-def split(url: str) -> SplitResult | None:
-    """Split an address of HTTP; None for anything else."""
-    try:
-        parts = urlsplit(url.strip())
-        parts.port  # noqa: B018  # the property raises
-    except ValueError:
-        return None
-    return parts if parts.scheme in {"http", "https"} and parts.hostname else None
-
-
 def http_check(asked: AskedByHttp, collector: Collector) -> None:
     """Add the check of a request; a remark where there can be none."""
-    parts = split(asked.url)
+    parts = split_address(asked.url)
     if parts is None:
         what = (
             f"the address {shown(asked.url)} is not carried over: want one with https:// or http://"

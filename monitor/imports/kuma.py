@@ -1,14 +1,24 @@
 """Reads what Uptime Kuma keeps: its backup (JSON of version 1), or the same shape as `kuma_database` makes it."""
 
-import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from monitor.imports import apprise_address as address
-from monitor.imports.fields import as_list, as_table, flag, number, seconds, tables, text, typed
+from monitor.imports.apprise_address import Fields, of_fields
+from monitor.imports.fields import (
+    as_list,
+    as_table,
+    flag,
+    number,
+    parsed,
+    seconds,
+    tables,
+    text,
+    typed,
+)
 from monitor.imports.http_requests import (
     AskedByHttp,
     connect_check,
@@ -375,21 +385,14 @@ def _windows(window: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _json_list(value: object) -> list[Any]:
-    return as_list(_loaded(value) if isinstance(value, str) else value)
-
-
-def _loaded(value: str) -> Any:
-    try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
-        return None
+    return as_list(parsed(value) if isinstance(value, str) else value)
 
 
 def _headers(value: object) -> dict[str, str] | None:
     """Return headers, which are kept as the text of a JSON object; None where they are no such thing."""
     if value in (None, ""):
         return {}
-    found = _loaded(value) if isinstance(value, str) else value
+    found = parsed(value) if isinstance(value, str) else value
     if not isinstance(found, dict):
         return None
     return {name: text(item) for name, item in as_table(found).items() if text(item)}
@@ -408,7 +411,7 @@ def _notifications(value: object) -> Iterator[tuple[str, bool]]:
 def _config(notification: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the settings of a notification: a text of JSON, or in some files already read."""
     config = notification.get("config")
-    found = as_table(_loaded(config) if isinstance(config, str) else config)
+    found = as_table(parsed(config) if isinstance(config, str) else config)
     return found or notification
 
 
@@ -430,9 +433,6 @@ def _no_channel(kind: str, *, is_known: bool) -> str:
     if is_known:
         return f"is not carried over: its fields do not make an address of {shown(kind)}; see docs/channels.md"
     return f"is not carried over: no address is known for {shown(kind)}; Apprise may have one (docs/channels.md)"
-
-
-Fields = Mapping[str, str]
 
 
 def _email(keep: address.Keep, fields: Fields) -> str | None:
@@ -463,36 +463,29 @@ def _ntfy(keep: address.Keep, fields: Fields) -> str | None:
     )
 
 
-def _of(
-    writer: Callable[..., str | None], *names: str
-) -> Callable[[address.Keep, Fields], str | None]:
-    """Return the writer of an address that takes these fields in this order."""
-    return lambda keep, fields: writer(keep, *(fields.get(name, "") for name in names))
-
-
-_CHANNELS: Mapping[str, Callable[[address.Keep, Fields], str | None]] = {
-    "telegram": _of(
+_CHANNELS: Mapping[str, address.Writer] = {
+    "telegram": of_fields(
         address.telegram, "telegramBotToken", "telegramChatID", "telegramMessageThreadID"
     ),
-    "discord": _of(address.discord, "discordWebhookUrl", "threadId"),
-    "slack": _of(address.slack, "slackwebhookURL"),
-    "apprise": _of(address.own_address, "appriseURL"),
-    "DingDing": _of(address.dingtalk, "webHookUrl", "secretKey"),
-    "Feishu": _of(address.feishu, "feishuWebHookUrl"),
-    "WeCom": _of(address.wecom, "weComBotKey"),
-    "Bark": _of(address.bark, "barkEndpoint"),
-    "ServerChan": _of(address.serverchan, "serverChanSendKey"),
-    "PushPlus": _of(address.pushplus, "pushPlusSendKey"),
+    "discord": of_fields(address.discord, "discordWebhookUrl", "threadId"),
+    "slack": of_fields(address.slack, "slackwebhookURL"),
+    "apprise": of_fields(address.own_address, "appriseURL"),
+    "DingDing": of_fields(address.dingtalk, "webHookUrl", "secretKey"),
+    "Feishu": of_fields(address.feishu, "feishuWebHookUrl"),
+    "WeCom": of_fields(address.wecom, "weComBotKey"),
+    "Bark": of_fields(address.bark, "barkEndpoint"),
+    "ServerChan": of_fields(address.serverchan, "serverChanSendKey"),
+    "PushPlus": of_fields(address.pushplus, "pushPlusSendKey"),
     "ntfy": _ntfy,
-    "gotify": _of(address.gotify, "gotifyserverurl", "gotifyapplicationToken"),
+    "gotify": of_fields(address.gotify, "gotifyserverurl", "gotifyapplicationToken"),
     "smtp": _email,
-    "teams": _of(address.teams, "webhookUrl"),
-    "pushover": _of(address.pushover, "pushoveruserkey", "pushoverapptoken"),
-    "matrix": _of(address.matrix, "homeserverUrl", "accessToken", "internalRoomId"),
-    "mattermost": _of(address.mattermost, "mattermostWebhookUrl"),
-    "rocket.chat": _of(address.rocket_chat, "rocketwebhookURL"),
-    "GoogleChat": _of(address.google_chat, "googleChatWebhookURL"),
-    "pushbullet": _of(address.pushbullet, "pushbulletAccessToken"),
-    "Opsgenie": _of(address.opsgenie, "opsgenieApiKey", "opsgenieRegion"),
+    "teams": of_fields(address.teams, "webhookUrl"),
+    "pushover": of_fields(address.pushover, "pushoveruserkey", "pushoverapptoken"),
+    "matrix": of_fields(address.matrix, "homeserverUrl", "accessToken", "internalRoomId"),
+    "mattermost": of_fields(address.mattermost, "mattermostWebhookUrl"),
+    "rocket.chat": of_fields(address.rocket_chat, "rocketwebhookURL"),
+    "GoogleChat": of_fields(address.google_chat, "googleChatWebhookURL"),
+    "pushbullet": of_fields(address.pushbullet, "pushbulletAccessToken"),
+    "Opsgenie": of_fields(address.opsgenie, "opsgenieApiKey", "opsgenieRegion"),
 }
 """Writes a channel's address, by the type of notification."""

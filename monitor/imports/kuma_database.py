@@ -4,7 +4,6 @@ Only tables and columns that are there are read: version 2 has more of them than
 for reading alone. See its `db/old_migrations` and `db/knex_migrations` for the columns.
 """
 
-import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -12,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from monitor.imports.fields import text
+from monitor.imports.fields import parsed, text
 from monitor.imports.imported import ImportFileError
 
 MAGIC = b"SQLite format 3\0"
@@ -67,7 +66,7 @@ class KumaDatabase:
         for row in self._rows("monitor"):
             monitor = {_CAMEL.get(name, name): value for name, value in row.items()}
             id_ = text(monitor.get("id"))
-            monitor["accepted_statuscodes"] = _parsed(monitor.get("accepted_statuscodes"))
+            monitor["accepted_statuscodes"] = parsed(monitor.get("accepted_statuscodes"))
             monitor["notificationIDList"] = dict.fromkeys(told.get(id_, ()), True)
             monitor["tags"] = [{"name": name} for name in tags.get(id_, ())]
             monitor["statusPageGroup"] = headings.get(id_, "")
@@ -80,7 +79,7 @@ class KumaDatabase:
             "proxyList": list(self._rows("proxy")),
             "maintenanceList": list(self._windows()),
             "statusPageList": list(self._rows("status_page")),
-            "serverTimezone": text(_parsed(zone)) or text(zone),
+            "serverTimezone": text(parsed(zone)) or text(zone),
         }
 
     def heartbeats(self, monitor: str, before: str) -> Iterator[Row]:
@@ -97,19 +96,14 @@ class KumaDatabase:
         while True:
             with self._told():
                 rows = self._connection.execute(query, (monitor, *last, _PAGE)).fetchall()
-            yield from ({name: row[name] for name in row.keys()} for row in rows)  # noqa: SIM118  # a sqlite3.Row
+            yield from map(dict, rows)
             if len(rows) < _PAGE:
                 return
             last = rows[-1]["time"], rows[-1]["id"]
 
     def statistics(self, monitor: str, table: str) -> Iterator[Row]:
-        """Yield what version 2 has counted by the hour (`stat_hourly`) or day (`stat_daily`)."""
-        if table not in self._tables:
-            return
-        query = f'SELECT * FROM "{table}" WHERE monitor_id = ?'  # noqa: S608  # our own names
-        with self._told():
-            for row in self._connection.execute(query, (monitor,)):
-                yield {name: row[name] for name in row.keys()}  # noqa: SIM118  # a sqlite3.Row
+        """Return what version 2 has counted by the hour (`stat_hourly`) or day (`stat_daily`)."""
+        return self._rows(table, "WHERE monitor_id = ?", monitor)
 
     def count_heartbeats(self) -> int:
         with self._told():
@@ -120,14 +114,13 @@ class KumaDatabase:
             rows = self._connection.execute(f'PRAGMA table_info("{table}")').fetchall()
         return {str(row["name"]) for row in rows}
 
-    def _rows(self, table: str) -> Iterator[dict[str, Any]]:
-        """Yield the rows of a table; none where there is no such table."""
+    def _rows(self, table: str, which: str = "", *values: str) -> Iterator[dict[str, Any]]:
+        """Yield the rows of a table, or those `which` a condition names; none where there is no such table."""
         if table not in self._tables:
             return
         with self._told():
-            rows = self._connection.execute(f'SELECT * FROM "{table}"')  # noqa: S608  # our own names
-            for row in rows:
-                yield {name: row[name] for name in row.keys()}  # noqa: SIM118  # a sqlite3.Row
+            query = f'SELECT * FROM "{table}" {which}'  # noqa: S608  # our own names
+            yield from map(dict, self._connection.execute(query, values))
 
     def _told_by(self) -> Mapping[str, list[str]]:
         found: dict[str, list[str]] = defaultdict(list)
@@ -163,14 +156,6 @@ class KumaDatabase:
             yield
         except (sqlite3.Error, OverflowError) as error:
             raise _damaged(self._path, error) from None
-
-
-def _parsed(value: object) -> object:
-    """Return what a text of JSON holds; None for what is none."""
-    try:
-        return json.loads(value) if isinstance(value, str) else None
-    except (ValueError, RecursionError):
-        return None
 
 
 def _open(path: Path) -> sqlite3.Connection:

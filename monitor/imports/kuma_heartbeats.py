@@ -5,13 +5,12 @@ a `ping` in milliseconds, which is how long the whole request took, and a messag
 kind where it is one that Node.js or axios writes; of any other the run is down and has no kind.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from monitor.imports.fields import as_table, number, text
+from monitor.imports.fields import as_table, number, parsed, text
 from monitor.model import (
     Failure,
     FailureKind,
@@ -147,7 +146,7 @@ def _counts(row: Row, resolution: Resolution, before: datetime) -> PastCounts | 
         return None
     at = resolution.begin(datetime.fromtimestamp(seconds, UTC))
     up, down = (_count(row.get(name)) for name in ("up", "down"))
-    muted = _count(as_table(_extras(row)).get("maintenance"))
+    muted = _count(as_table(parsed(row.get("extras"))).get("maintenance"))
     if resolution.end(at) > before or not up + down + muted:
         return None
     return PastCounts(at=at, resolution=resolution, up=up, down=down, maintenance=muted)
@@ -156,13 +155,6 @@ def _counts(row: Row, resolution: Resolution, before: datetime) -> PastCounts | 
 def _count(value: object) -> int:
     figure = number(value)
     return int(figure) if figure is not None and 0 <= figure <= _MOST else 0
-
-
-def _extras(row: Row) -> object:
-    try:
-        return json.loads(text(row.get("extras")) or "{}")
-    except (ValueError, RecursionError):
-        return {}
 
 
 def newest_moment(rows: Iterator[Row]) -> datetime | None:

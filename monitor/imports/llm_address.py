@@ -1,12 +1,10 @@
 """Recognises the address of a call of an LLM's API, and the base URL that it belongs to."""
 
-import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import SplitResult
 
+from monitor.imports.fields import as_table, parsed
 from monitor.model.check import names_version
 
 _CALL = re.compile(
@@ -37,7 +35,7 @@ def llm_call(parts: SplitResult, method: str, body: str) -> LlmCall | None:
     """Return the call that this is of an LLM's API; None for any other request."""
     if method == "GET":
         return _listing(parts)
-    asked = _object(body) if method == "POST" else {}
+    asked = as_table(parsed(body)) if method == "POST" else {}
     gemini = _GEMINI.fullmatch(parts.path)
     if gemini and asked:
         is_stream = "stream" in parts.path.rpartition(":")[2]
@@ -68,14 +66,6 @@ def base_path(path: str) -> str:
     if shorter != path and not names_version(shorter):
         return shorter.rstrip("/")
     return path if names_version(path) else f"{path}#"
-
-
-def _object(body: str) -> Mapping[str, Any]:
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def listed_model(keyword: str) -> str | None:

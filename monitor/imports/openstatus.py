@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from monitor.imports.fields import as_table, duration, number, tables, text
+from monitor.imports.foreign_files import Source
 from monitor.imports.http_requests import AskedByHttp, connect_check, http_check, statuses
 from monitor.imports.imported import Collector, Imported, shown
 
@@ -20,19 +21,16 @@ def is_openstatus(value: object) -> bool:
     return bool(monitors) and all("request" in monitor for monitor in monitors)
 
 
-def read_openstatus(
-    document: Mapping[str, Any], file: str, lines: Mapping[tuple[str | int, ...], int]
-) -> Imported:
+def read_openstatus(file: Source) -> Imported:
     collector = Collector("openstatus")
     places = False
-    for id_, monitor in as_table(document).items():
-        line = lines.get((id_,))
-        place = f"{file}{f' line {line}' if line else ''}: monitor {shown(id_)}"
+    for id_, monitor in as_table(file.value).items():
+        place = file.place((id_,), f"monitor {shown(id_)}")
         _read_monitor(id_, as_table(monitor), place, collector)
         places = places or bool(as_table(monitor).get("regions"))
     if places:
         what = "regions are not carried over: this machine asks; other places are agents of yours (docs/vantages.md)"
-        collector.remark(file, what)
+        collector.remark(file.name, what)
     return collector.imported()
 
 

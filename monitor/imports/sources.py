@@ -2,14 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from monitor.imports.blackbox import PrometheusFile, is_blackbox, read_blackbox
+from monitor.imports.blackbox import is_blackbox, read_blackbox
 from monitor.imports.fields import tables
-from monitor.imports.foreign_files import Lines, read_bytes, read_json, read_yaml, text_of
-from monitor.imports.gatus import GatusFile, is_gatus, read_gatus
+from monitor.imports.foreign_files import Source, read_bytes, read_json, read_yaml, text_of
+from monitor.imports.gatus import is_gatus, read_gatus
 from monitor.imports.imported import Imported, ImportFileError, shown
 from monitor.imports.kuma import is_backup, read_kuma
 from monitor.imports.kuma_database import MAGIC, KumaDatabase
@@ -19,23 +17,6 @@ _WANTED = (
     "want a backup or the kuma.db of Uptime Kuma, the YAML of Gatus, blackbox.yml with prometheus.yml, or"
     " openstatus.yaml"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A file that was opened. `value` is what it holds; None for a database."""
-
-    path: Path
-    value: Any
-    lines: Lines
-
-    @property
-    def name(self) -> str:
-        return str(self.path)
-
-    @property
-    def is_database(self) -> bool:
-        return self.value is None
 
 
 def open_source(path: Path) -> Source:
@@ -89,19 +70,8 @@ def _read_backup(sources: list[Source]) -> Imported:
     return read_kuma(source.value, source.name)
 
 
-def _read_gatus(sources: list[Source]) -> Imported:
-    return read_gatus(GatusFile(source.name, source.value, source.lines) for source in sources)
-
-
-def _read_blackbox(sources: list[Source]) -> Imported:
-    return read_blackbox(
-        PrometheusFile(source.name, source.value, source.lines) for source in sources
-    )
-
-
 def _read_openstatus(sources: list[Source]) -> Imported:
-    source = _only(sources)
-    return read_openstatus(source.value, source.name, source.lines)
+    return read_openstatus(_only(sources))
 
 
 def _only(sources: list[Source]) -> Source:
@@ -112,8 +82,8 @@ def _only(sources: list[Source]) -> Source:
 
 _PROGRAMS: tuple[tuple[Callable[[object], bool], Callable[[list[Source]], Imported]], ...] = (
     (is_backup, _read_backup),
-    (is_blackbox, _read_blackbox),
-    (is_gatus, _read_gatus),
+    (is_blackbox, read_blackbox),
+    (is_gatus, read_gatus),
     (is_openstatus, _read_openstatus),
 )
 """Tells whether a document is of a program, and reads it."""

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from import_cast import anything, like, must_validate, run, written
 
-from monitor.imports.blackbox import PrometheusFile, read_blackbox
+from monitor.imports.blackbox import read_blackbox
+from monitor.imports.foreign_files import Source
 from monitor.imports.openstatus import read_openstatus
 
 MODULES = """
@@ -272,10 +273,10 @@ def test_whatever_stands_in_modules_and_jobs_what_is_written_validates(
     module: Any, jobs: Any, usual: Any
 ) -> None:
     document = {"modules": {"m": module}, "scrape_configs": jobs, "global": usual}
-    must_validate(read_blackbox([PrometheusFile("f", document, {})]))
+    must_validate(read_blackbox([Source(Path("f"), document, {})]))
 
 
 @settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=5), MONITOR | anything(), max_size=3))
 def test_whatever_stands_in_monitors_as_code_what_is_written_validates(document: Any) -> None:
-    must_validate(read_openstatus(document, "f", {}))
+    must_validate(read_openstatus(Source(Path("f"), document, {})))

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from import_cast import BOT, SLACK, anything, like, must_validate, run, written
 
-from monitor.imports.gatus import GatusFile, read_gatus
+from monitor.imports.foreign_files import Source
+from monitor.imports.gatus import read_gatus
 
 RELAY = """
 default: &default
@@ -145,7 +146,7 @@ def test_conditions_of_a_status_are_one_list(
     conditions: list[str], status: list[int] | None
 ) -> None:
     endpoint = {"name": "a", "url": "https://a.example", "conditions": conditions}
-    (check,) = read_gatus([GatusFile("f", {"endpoints": [endpoint]}, {})]).checks
+    (check,) = read_gatus([Source(Path("f"), {"endpoints": [endpoint]}, {})]).checks
     found = check.settings.get("status")
     assert ([found] if isinstance(found, int) else found) == status
 
@@ -186,4 +187,4 @@ ENDPOINT = like(
 def test_whatever_stands_in_a_file_what_is_written_validates(endpoints: Any, rest: Any) -> None:
     alerting = {"telegram": {"token": BOT, "id": rest}, "slack": rest, "ntfy": rest}
     document = {"endpoints": endpoints, "alerting": alerting, "ui": rest, "maintenance": rest}
-    must_validate(read_gatus([GatusFile("f", document, {})]))
+    must_validate(read_gatus([Source(Path("f"), document, {})]))
