@@ -47,6 +47,8 @@ TOKENS_PER_S = (5.0, 10.0, 20.0, 30.0, 40.0, 60.0, 80.0, 120.0, 160.0, 240.0, 32
 _LATE_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 30)
 _LAG_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
 Labels = tuple[tuple[str, str], ...]
+CHECK_LABELS = ("service", "endpoint", "probe", "vantage")
+"""The labels of a check at a vantage; what comes behind them tells its values apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,12 +322,8 @@ class _Family:
 
 
 def _labels(check: Check, vantage: str) -> Labels:
-    return (
-        ("service", check.service),
-        ("endpoint", check.endpoint.id),
-        ("probe", check.probe.id),
-        ("vantage", vantage),
-    )
+    values = check.service, check.endpoint.id, check.probe.id, vantage
+    return tuple(zip(CHECK_LABELS, values, strict=True))
 
 
 @lru_cache(200)

@@ -24,14 +24,12 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from prometheus_client.core import Metric
 from prometheus_client.samples import Sample
 
-from monitor.metrics import Labels, MetricsSnapshot
+from monitor.metrics import CHECK_LABELS, Labels, MetricsSnapshot
 from monitor.model import OtlpSettings
 
 TIMEOUT_S = 10.0
 """For one push and its repetitions, which the SDK makes after 429, 502, 503 and 504; OpenTelemetry's default."""
 _UNITS = {"seconds": "s", "ratio": "1", "days": "d"}
-_OF_CHECK = 4
-"""The labels of a check at a vantage; what comes behind them tells its values apart."""
 _NOT_KNOWN: Any = None
 _ANSWER_BYTES = 4096
 
@@ -145,7 +143,7 @@ def _numbers(
 ) -> Iterator[sdk.NumberDataPoint]:
     for sample in family.samples:
         labels = tuple(sample.labels.items())
-        begin = since.get(labels[:_OF_CHECK], began)
+        begin = since.get(labels[: len(CHECK_LABELS)], began)
         yield sdk.NumberDataPoint(dict(labels), begin, now, float(sample.value))
 
 
