@@ -21,18 +21,9 @@ $(VENV)/.product: pyproject.toml constraints.txt
 	@$(PIP) -e .
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.product
-	@echo "Installing what the tests need into $(VENV), elsewhere nothing but pip's cache; this takes a minute."
-	@$(PIP) -e '.[dev]'
-	@touch $@
-
-$(VENV)/.docs: $(VENV)/.product
-	@echo "Installing MkDocs into $(VENV)."
-	@$(PIP) -e '.[docs]'
-	@touch $@
-
-$(VENV)/.release: $(VENV)/.product
-	@$(PIP) -e '.[release]'
+$(VENV)/.%: $(VENV)/.product
+	@echo "Installing the extra '$*' into $(VENV), elsewhere nothing but pip's cache; this takes a minute."
+	@$(PIP) -e '.[$*]'
 	@touch $@
 
 demo: $(VENV)/.product ## the whole product against a simulated service
