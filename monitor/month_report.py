@@ -25,9 +25,6 @@ from monitor.model.outages import length, outages, overlaps
 from monitor.model.rollup import NOTHING
 from monitor.ranking import main_check
 
-QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
-FIGURES = ("ttft", "total")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceReport:
@@ -39,11 +36,6 @@ class PlaceReport:
     rollup: Rollup
     days: int
     """The UTC days on which a run counted."""
-
-    @property
-    def availability(self) -> float | None:
-        """Return (up + degraded) / (up + degraded + down), outside maintenance; None when nothing counts."""
-        return self.rollup.availability
 
     @property
     def due(self) -> int:
@@ -67,7 +59,7 @@ class PlaceReport:
 
     def percentiles(self, figure: str) -> Mapping[str, float | None]:
         """Return p50, p95 and p99 in milliseconds of `ttft` or `total`, within 1 %; None where none was timed."""
-        return {name: self.rollup.quantile(figure, q) for name, q in QUANTILES.items()}
+        return self.rollup.quantiles(figure)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -119,10 +119,10 @@ def test_every_run_that_was_due_counts_once_or_is_left_out_once(
     assert place.due == counted + unknown + maintenance + missed
     assert place.left_out == {"maintenance": maintenance, "unknown": unknown, "missed": missed}
     if counted:
-        assert place.availability == pytest.approx((up + degraded) / counted)
-        assert place.availability == pytest.approx(1 - down / counted)
+        assert place.rollup.availability == pytest.approx((up + degraded) / counted)
+        assert place.rollup.availability == pytest.approx(1 - down / counted)
     else:
-        assert place.availability is None
+        assert place.rollup.availability is None
     shares = [share for share in place.excluded.values() if share is not None]
     if place.due:
         assert sum(shares) + counted / place.due == pytest.approx(1)
@@ -139,7 +139,7 @@ def test_the_main_check_speaks_and_where_it_has_no_run_the_one_that_counted_most
             counts("s/b/models", 1, up=7),
         )
     )
-    assert [(place.check, place.availability) for place in row(report, "a").places] == [
+    assert [(place.check, place.rollup.availability) for place in row(report, "a").places] == [
         ("s/a/chat", 0.9)
     ]
     assert [place.check for place in row(report, "b").places] == ["s/b/models"]
@@ -150,7 +150,12 @@ def test_a_base_url_that_was_not_measured_has_a_row_that_says_nothing_of_it() ->
     unmeasured = row(report, "b")
     assert unmeasured.down is None
     [place] = unmeasured.places
-    assert (place.check, place.availability, place.days, place.due) == ("s/b/chat", None, 0, 0)
+    assert (place.check, place.rollup.availability, place.days, place.due) == (
+        "s/b/chat",
+        None,
+        0,
+        0,
+    )
     assert set(place.excluded.values()) == {None}
     assert place.percentiles("ttft") == {"p50": None, "p95": None, "p99": None}
 
@@ -172,7 +177,7 @@ def test_each_place_has_a_row_where_it_should_have_measured_and_where_it_did() -
         ),
         vantages=(there, elsewhere),
     )
-    places = {place.vantage: place.availability for place in row(report, "a").places}
+    places = {place.vantage: place.rollup.availability for place in row(report, "a").places}
     assert places == {"here": None, "there": 0.75, "moved": 1.0}
     assert [place.vantage for place in row(report, "b").places] == ["here", "there"]
 

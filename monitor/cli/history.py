@@ -47,7 +47,7 @@ from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
 from monitor.language import ENGLISH
 from monitor.model import Evidence, MonitorError, Outcome, Period, Result, Rollup
-from monitor.model.rollup import merge
+from monitor.model.rollup import QUANTILES, merge
 from monitor.store import Reader, Store
 
 _A_DAY = TimeArgument("1d", timedelta(days=1))
@@ -319,9 +319,9 @@ def _summary(total: Rollup) -> str:
 
 
 def _figure_table(total: Rollup) -> Table:
-    rows = plain_table("", "p50", "p95", "p99")
+    rows = plain_table("", *QUANTILES)
     for name in _FIGURES:
-        values = [total.quantile(name, q) for q in (0.5, 0.95, 0.99)]
+        values = [*total.quantiles(name).values()]
         if values[0] is not None:
             is_speed = name == "tokens_per_s"
             rows.add_row(

@@ -18,6 +18,7 @@ from monitor.model import (
     Rollup,
 )
 from monitor.model.result_json import run_document
+from monitor.model.rollup import QUANTILES
 from monitor.model.secret import printable
 
 Document = dict[str, Any]
@@ -26,7 +27,6 @@ Row = Result | Period
 _FIGURES = (*TIMING_NAMES, "tokens_per_s")
 _HOUR = timedelta(hours=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 _FORMULA = re.compile(r"[=+\-@\t\r]")
 
 
@@ -63,9 +63,7 @@ def rollup_document(rollup: Rollup) -> Document:
         "late": rollup.late,
         "missed": rollup.missed,
         "failures": by_count(rollup.kinds),
-        "figures": {
-            name: _quantiles(rollup, name) for name in _FIGURES if rollup.figures.get(name)
-        },
+        "figures": {name: rounded(rollup, name) for name in _FIGURES if rollup.figures.get(name)},
         "tokens_in": rollup.tokens_in,
         "tokens_out": rollup.tokens_out,
         "cost": rollup.cost,
@@ -76,8 +74,9 @@ def by_count(kinds: Mapping[str, int]) -> dict[str, int]:
     return dict(sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
-def _quantiles(rollup: Rollup, figure: str) -> Document:
-    values = {name: rollup.quantile(figure, q) for name, q in _QUANTILES.items()}
+def rounded(rollup: Rollup, figure: str) -> dict[str, float | None]:
+    """Return the quantiles of a figure by their names, as programs read them."""
+    values = rollup.quantiles(figure)
     return {name: None if value is None else round(value, 1) for name, value in values.items()}
 
 
@@ -137,7 +136,7 @@ def _flat_period(period: Period) -> Document:
         **{
             f"{name}{'' if name == 'tokens_per_s' else '_ms'}_{q}": figures.get(name, {}).get(q)
             for name in _FIGURES
-            for q in _QUANTILES
+            for q in QUANTILES
         },
         **{name: document[name] for name in ("tokens_in", "tokens_out", "cost")},
     }

@@ -15,16 +15,16 @@ from rich.text import Text
 from monitor import __version__
 from monitor.cli import incidents
 from monitor.cli.console import iso_time, plain_table, say, show, show_json
-from monitor.cli.history_rows import csv_cell
+from monitor.cli.history_rows import csv_cell, rounded
 from monitor.cli.options import AsJson, ConfigPath, load, option, unknown
 from monitor.cli.whole_file import write_whole
 from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
 from monitor.language import ENGLISH, NAMES, Language, language, templates
 from monitor.model import Month, Spend
+from monitor.model.month import FIGURES
+from monitor.model.rollup import QUANTILES
 from monitor.month_report import (
-    FIGURES,
-    QUANTILES,
     EndpointReport,
     MonthReport,
     PlaceReport,
@@ -223,21 +223,14 @@ def _place_document(config: Config, place: PlaceReport) -> dict[str, Any]:
         "vantage": place.vantage,
         "name": config.places(ENGLISH).get(place.vantage, place.vantage),
         "check": place.check,
-        "availability": place.availability,
+        "availability": place.rollup.availability,
         "good": place.rollup.good,
         "days_measured": place.days,
         "runs": {name: outcomes.get(name, 0) for name in ("up", "degraded", "down")}
         | dict(place.left_out),
         "excluded": dict(place.excluded),
         "failures": dict(place.rollup.kinds),
-        **{f"{figure}_ms": _rounded(place, figure) for figure in FIGURES},
-    }
-
-
-def _rounded(place: PlaceReport, figure: str) -> dict[str, float | None]:
-    return {
-        name: None if value is None else round(value, 1)
-        for name, value in place.percentiles(figure).items()
+        **{f"{figure}_ms": rounded(place.rollup, figure) for figure in FIGURES},
     }
 
 

@@ -24,6 +24,8 @@ _UP, _DEGRADED, _DOWN, _UNKNOWN = (
 """Asking a member for its value costs more than finding its count."""
 COST_SCALE = 100_000_000
 FIGURES = (*TIMING_NAMES, "tokens_per_s")
+QUANTILES: Mapping[str, float] = MappingProxyType({"p50": 0.5, "p95": 0.95, "p99": 0.99})
+"""Those that are told of a figure, by their names."""
 WINDOW_FIGURES = frozenset({"ttfb", "ttft", "total", "tokens_per_s"})
 """The figures that a snapshot's windows of days carry: what a page shows of more than a day."""
 
@@ -149,6 +151,10 @@ class Rollup:
         if answer is not None:
             return answer(figure, q)
         return quantile(self.figures.get(figure, {}), q)
+
+    def quantiles(self, figure: str) -> dict[str, float | None]:
+        """Return `QUANTILES` of a figure; None where it was never measured."""
+        return {name: self.quantile(figure, q) for name, q in QUANTILES.items()}
 
 
 NOTHING = Rollup()

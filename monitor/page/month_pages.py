@@ -8,15 +8,15 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from monitor.language import Language
 from monitor.language import language as language_of
 from monitor.model import Incident, Month, MonthRecord, Snapshot
 from monitor.month_report import MonthReport, month_report
 from monitor.page import formatting
+from monitor.page.render import Renderer
 from monitor.page.render_cache import UNCHANGED
-from monitor.page.report_views import ReportView, month_name, report_view
+from monitor.page.report_views import ListedMonth, ReportView, month_name, report_view
 from monitor.page.vantage_looks import own_name
 from monitor.page.view_models import Site
 
@@ -24,29 +24,6 @@ MONTHS = 13
 """The months that are reported, that in progress included: the ledger goes back no further."""
 _LATE = timedelta(days=3)
 """How long after its end results of a month may still come in from other places."""
-
-
-@dataclass(frozen=True, slots=True)
-class ListedMonth:
-    """A line of the list of months."""
-
-    number: str
-    name: str
-    text: str
-
-
-class ReportTemplates(Protocol):
-    """Renders reports, and knows the name of their stylesheet."""
-
-    def report(self, view: ReportView, language: Language, root: str) -> bytes:
-        """Render the report of a month; `root` leads to the folder of all languages."""
-        ...
-
-    def months(
-        self, months: Iterable[ListedMonth], site: str, language: Language, root: str
-    ) -> bytes:
-        """Render the list of months, newest first."""
-        ...
 
 
 @dataclass(slots=True)
@@ -59,7 +36,7 @@ class _Kept:
 class MonthPages:
     """Holds which months are written, and the files of those that are not yet."""
 
-    def __init__(self, templates: ReportTemplates) -> None:
+    def __init__(self, templates: Renderer) -> None:
         self._templates = templates
         self._site: Site | None = None
         self._kept: dict[Month, _Kept] = {}

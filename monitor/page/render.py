@@ -22,9 +22,8 @@ from monitor.language import ENGLISH, Language, templates
 from monitor.page import formatting, machine_files, svg_charts
 from monitor.page.feed import robots, sitemap
 from monitor.page.html_files import WIDGET, Assets, HtmlFiles
-from monitor.page.month_pages import ListedMonth
 from monitor.page.render_cache import RenderCache
-from monitor.page.report_views import ReportView
+from monitor.page.report_views import ListedMonth, ReportView
 from monitor.page.states import State
 from monitor.page.view_models import PageView, ServiceView
 

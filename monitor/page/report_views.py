@@ -10,7 +10,9 @@ from functools import partial
 
 from monitor.language import Language
 from monitor.model import NO_SPEND, Incident, Month
-from monitor.month_report import FIGURES, EndpointReport, MonthReport, PlaceReport, ServiceReport
+from monitor.model.month import FIGURES
+from monitor.model.rollup import QUANTILES
+from monitor.month_report import EndpointReport, MonthReport, PlaceReport, ServiceReport
 from monitor.page import formatting
 from monitor.page.incident_views import STATES
 from monitor.page.window_stats import real
@@ -38,6 +40,15 @@ class ReportedService:
     tables: tuple[ReportTable, ...]
     spent: str
     """What it cost; empty where that is not shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedMonth:
+    """A line of the list of months."""
+
+    number: str
+    name: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +97,7 @@ def report_view(
             begin=_utc(report.month.begin),
             end=_utc(report.month.end),
         ),
-        notes=tuple(_notes(report, language)),
+        notes=tuple(_notes(report, names, language)),
         services=tuple(
             _service(service, report, places, language, shows_urls, shows_spend)
             for service in report.services
@@ -125,7 +136,7 @@ def _utc(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
-def _notes(report: MonthReport, language: Language) -> Iterator[str]:
+def _notes(report: MonthReport, names: Mapping[str, str], language: Language) -> Iterator[str]:
     """Say how much of the month is known."""
     say, month = language.gettext, report.month
     if report.is_in_progress:
@@ -145,7 +156,7 @@ def _notes(report: MonthReport, language: Language) -> Iterator[str]:
         elif report.measured_since >= month.end:
             first = f"{report.measured_since:%Y-%m-%d}"
             yield say("The first day of which anything is kept is %(day)s.", day=first)
-    yield from _imported(report, language)
+    yield from _imported(report, names, language)
     is_open = any(incident.closed is None for incident in report.incidents)
     if is_open and report.seen_until < min(report.at - _LATE, month.end):
         yield say(
@@ -154,13 +165,8 @@ def _notes(report: MonthReport, language: Language) -> Iterator[str]:
         )
 
 
-def _imported(report: MonthReport, language: Language) -> Iterator[str]:
+def _imported(report: MonthReport, names: Mapping[str, str], language: Language) -> Iterator[str]:
     """Say of which base URLs another program has measured, and until when: it tells of no incidents."""
-    names = {
-        endpoint.path: formatting.name(endpoint.name, endpoint.path)
-        for service in report.services
-        for endpoint in service.endpoints
-    }
     by_end: dict[str, list[str]] = {}
     for path, until in sorted(report.imported_until.items()):
         by_end.setdefault(_utc(until), []).append(names.get(path, path))
@@ -237,8 +243,8 @@ def _service(
         say("Times"),
         (
             *two,
-            *(say("First token, %(q)s", q=q) for q in ("p50", "p95", "p99")),
-            *(say("Whole answer, %(q)s", q=q) for q in ("p50", "p95", "p99")),
+            *(say("First token, %(q)s", q=q) for q in QUANTILES),
+            *(say("Whole answer, %(q)s", q=q) for q in QUANTILES),
         ),
         tuple((*begin(*row), *_times(row[1], language)) for row in rows if _is_timed(row[1])),
         2,
@@ -263,7 +269,7 @@ def _shares(
     report: MonthReport, endpoint: EndpointReport, place: PlaceReport, language: Language
 ) -> Iterator[str]:
     share = partial(formatting.percent, language=language)
-    yield share(place.availability)
+    yield share(place.rollup.availability)
     yield share(place.rollup.good)
     yield _days(report, place.days, language)
     yield f"{place.rollup.counted:,}"

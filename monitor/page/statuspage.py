@@ -18,7 +18,6 @@ from monitor.page.view_models import (
     MaintenanceView,
     PageView,
     ServiceView,
-    UpdateView,
 )
 
 Document = dict[str, Any]
@@ -168,7 +167,8 @@ def _among(groups: Mapping[str, Document], paths: Iterable[str]) -> list[Documen
 def _incident(incident: IncidentView, groups: Mapping[str, Document], page: PageView) -> Document:
     own = f"incidents/{incident.id}/"
     updates = [
-        _update(incident, update, number) for number, update in enumerate(incident.updates[::-1], 1)
+        _update(str(incident.id), number, _status_at(incident, update.at), update.text, update.at)
+        for number, update in enumerate(incident.updates[::-1], 1)
     ]
     return {
         "id": str(incident.id),
@@ -193,16 +193,6 @@ def _work(work: MaintenanceView, groups: Mapping[str, Document], page: PageView)
     begins, ends = formatting.iso(work.begins), formatting.iso(work.ends)
     own = f"{work.id}-{work.begins.astimezone(UTC):%Y%m%dT%H%M}"
     status = "in_progress" if work.active else "scheduled"
-    update = {
-        "id": f"{own}-1",
-        "incident_id": own,
-        "status": status,
-        "body": work.title,
-        "created_at": begins,
-        "display_at": begins,
-        "updated_at": begins,
-        "affected_components": None,
-    }
     return {
         "id": own,
         "name": work.title,
@@ -218,19 +208,21 @@ def _work(work: MaintenanceView, groups: Mapping[str, Document], page: PageView)
         "scheduled_until": ends,
         "page_id": _PAGE,
         "components": _among(groups, work.endpoints),
-        "incident_updates": [update],
+        "incident_updates": [_update(own, 1, status, work.title, work.begins)],
     }
 
 
-def _update(incident: IncidentView, update: UpdateView, number: int) -> Document:
-    at = formatting.iso(update.at)
+def _status_at(incident: IncidentView, at: datetime) -> str:
+    return "resolved" if incident.closed and at >= incident.closed else "investigating"
+
+
+def _update(of: str, number: int, status: str, body: str, moment: datetime) -> Document:
+    at = formatting.iso(moment)
     return {
-        "id": f"{incident.id}-{number}",
-        "incident_id": str(incident.id),
-        "status": "resolved"
-        if incident.closed and update.at >= incident.closed
-        else "investigating",
-        "body": update.text,
+        "id": f"{of}-{number}",
+        "incident_id": of,
+        "status": status,
+        "body": body,
         "created_at": at,
         "display_at": at,
         "updated_at": at,

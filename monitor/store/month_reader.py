@@ -5,12 +5,11 @@ from datetime import UTC, date, datetime
 from operator import itemgetter
 
 from monitor.model import Month, MonthCounts, MonthRecord, Resolution
+from monitor.model.month import FIGURES
 from monitor.store import small_tables
 from monitor.store.histogram import Sum
 from monitor.store.reader import Reader
 from monitor.store.retention import LEDGER_KEPT
-
-FIGURES = ("ttft", "total")
 
 
 def read_month(reader: Reader, month: Month, now: datetime) -> MonthRecord:

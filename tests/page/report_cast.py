@@ -22,10 +22,9 @@ from monitor.model import (
     Vantage,
 )
 from monitor.month_report import MonthReport, month_report
-from monitor.page.month_pages import ListedMonth
 from monitor.page.render import Renderer, environment
 from monitor.page.render_cache import RenderCache
-from monitor.page.report_views import ReportView, report_view
+from monitor.page.report_views import ListedMonth, ReportView, report_view
 
 NOVEMBER = Month(2026, 11)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)

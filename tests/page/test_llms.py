@@ -2,22 +2,17 @@
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 from hostile_site import hostile_site
 from page_cast import SITE
 from rendering import rendered
-from worlds import SITES, WORLDS, all_good, mixed
+from worlds import SITES, WORLDS, all_good, files, mixed
 
 from monitor.page import Site, view
 
 LINK = re.compile(r"^- \[([\w./-]+)\]\(([^)]+)\): .*\.$", re.MULTILINE)
-
-
-def files(world: str, site: Site | None = None) -> Mapping[str, bytes]:
-    return rendered(view(site or SITES[world], WORLDS[world](), {})[0])
 
 
 @pytest.mark.parametrize("world", WORLDS)

@@ -3,22 +3,17 @@
 import gzip
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 from page_cast import SITE
 from page_text import page_text
 from rendering import rendered
-from worlds import SITES, WORLDS
+from worlds import WORLDS, files
 
 from monitor.page import Site, view
 
 WIDGETS = ("embed/index.html", "zh-CN/embed/index.html")
-
-
-def files(world: str, site: Site | None = None) -> Mapping[str, bytes]:
-    return rendered(view(site or SITES[world], WORLDS[world](), {})[0])
 
 
 def lines(world: str, site: Site | None = None, name: str = WIDGETS[0]) -> list[str]:

@@ -32,6 +32,7 @@ from page_cast import (
     worked_on,
 )
 from places_cast import SITE_OF_PLACES, blocked_from_shanghai
+from rendering import rendered
 
 from monitor.model import (
     EntryKind,
@@ -44,7 +45,7 @@ from monitor.model import (
     Spend,
     TimelineEntry,
 )
-from monitor.page import Site
+from monitor.page import Site, view
 
 
 @cache
@@ -336,3 +337,8 @@ SITES: Mapping[str, Site] = {
     "promised": SITE_OF_PROMISES,
     "many": crowd(50, ("en", "zh-CN"))[0],
 }
+
+
+def files(world: str, site: Site | None = None) -> Mapping[str, bytes]:
+    """Return the files of a world's page."""
+    return rendered(view(site or SITES[world], WORLDS[world](), {})[0])
