@@ -1,7 +1,7 @@
 """Writes an audit as one HTML file that may be given away: nothing of the key or the account is in it."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from monitor import __version__
 from monitor.cli import identity_compare
@@ -69,85 +69,40 @@ def _public(failure: Failure) -> str:
     return _QUOTED.sub('"…"', message)
 
 
-@dataclass(frozen=True, slots=True)
-class AuditRow:
-    """Holds one step as the page shows it."""
-
-    name: str
-    finding: str
-    word: str
-    time: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class AuditComplaint:
-    """Holds one thing that is wrong: where it showed, what it means, whose it is, what to do."""
-
-    where: str
-    label: str
-    what: str
-    whose: str
-    remedy: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditView:
-    """Holds all that the page says."""
-
-    url: str
-    at: str
-    version: str
-    model: str
-    spent: str
-    headline: str
-    well: bool
-    rows: tuple[AuditRow, ...]
-    complaints: tuple[AuditComplaint, ...]
-    words: tuple[tuple[str, str, str], ...]
-    """Cell, commonest words here, the commonest one of the reference."""
-    reference: str
-    verdicts: tuple[str, ...]
-
-
-def _view(audit: Audit) -> AuditView:
+def _view(audit: Audit) -> dict[str, object]:
+    """Return all that the page says, by the names that its template has for it."""
     words = audit.words
-    return AuditView(
-        url=audit.url,
-        at=f"{utc_time(audit.at)} UTC",
-        version=__version__,
-        model=model_line(audit),
-        spent=spent_line(audit),
-        headline=headline(audit),
-        well=audit.is_well,
-        rows=tuple(map(_row, audit.steps)),
-        complaints=tuple(
-            AuditComplaint(
-                ", ".join(names),
-                kind.row.label,
-                kind.row.what,
-                WHOSE[kind.fault],
-                kind.row.remedy,
-            )
+    return {
+        "url": audit.url,
+        "at": f"{utc_time(audit.at)} UTC",
+        "version": __version__,
+        "model": model_line(audit),
+        "spent": spent_line(audit),
+        "headline": headline(audit),
+        "well": audit.is_well,
+        "rows": [_row(step) for step in audit.steps],
+        "complaints": [
+            {"where": ", ".join(names), "row": kind.row, "whose": WHOSE[kind.fault]}
             for kind, names in complaints(audit).items()
-        ),
-        words=_words(words) if words else (),
-        reference=_reference(words) if words else "",
-        verdicts=_verdicts(words) if words else (),
-    )
+        ],
+        "words": _words(words) if words else (),
+        "reference": _reference(words) if words else "",
+        "verdicts": _verdicts(words) if words else (),
+    }
 
 
-def _row(step: StepResult) -> AuditRow:
-    return AuditRow(
-        step.step.name,
-        step.finding.value,
-        WORDS[step.finding],
-        f"{step.took_s:.1f} s" if step.runs else "",
-        "see below" if is_told_below(step) else detail(step),
-    )
+def _row(step: StepResult) -> dict[str, str]:
+    return {
+        "name": step.step.name,
+        "finding": step.finding.value,
+        "word": WORDS[step.finding],
+        "time": f"{step.took_s:.1f} s" if step.runs else "",
+        "detail": "see below" if is_told_below(step) else detail(step),
+    }
 
 
 def _words(words: WordsAnswered) -> tuple[tuple[str, str, str], ...]:
+    """Return each cell, its commonest words here, and those of the reference."""
     ours = words.answers.sample
     theirs = words.reference.sample if words.reference else {}
     return tuple(
