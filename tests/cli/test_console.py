@@ -47,11 +47,6 @@ def test_in_a_pipe_nothing_is_cut_and_nothing_is_coloured(config: Path) -> None:
     assert [line for line in done.stdout.splitlines() if line != line.rstrip()] == []
 
 
-def test_a_reader_that_leaves_early_sees_no_traceback(config: Path) -> None:
-    done = shell("set -o pipefail; monitor schema | head -1", config)
-    assert "Traceback" not in done.stderr
-
-
 def test_a_fault_of_our_own_is_one_line_and_whole_with_debug(config: Path) -> None:
     (config / "sitecustomize.py").write_text(
         "import json\n"

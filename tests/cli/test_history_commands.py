@@ -277,18 +277,6 @@ def test_an_export_that_ends_before_it_begins_is_a_slip(folder: Path) -> None:
     assert "want a moment before --until" in done.stderr
 
 
-def test_a_reader_that_goes_away_is_no_traceback(folder: Path) -> None:
-    done = subprocess.run(
-        ["sh", "-c", f"'{MONITOR}' export --format jsonl | head -c 1"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr
-
-
 def test_a_backup_taken_while_the_daemon_runs_is_restored_as_the_documentation_says(
     folder: Path, tmp_path: Path
 ) -> None:

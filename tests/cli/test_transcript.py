@@ -6,9 +6,6 @@ from pathlib import Path
 import pytest
 from lived import CONFIG, live, shell, spoken
 
-from monitor.cli.app import command_files
-
-HELP = ["", *(" ".join(file.words) for file in command_files()), "incident"]
 WRONG = [
     "nosuch",
     "history",
@@ -115,12 +112,8 @@ def compare(name: str, parts: list[tuple[str, list[str], Path]], config: pytest.
 
 
 @pytest.mark.slow
-def test_help_and_errors_of_usage_are_of_one_voice(
-    tmp_path: Path, pytestconfig: pytest.Config
-) -> None:
-    helped = [f"{name} --help".strip() for name in HELP]
-    parts = [("Help", helped, tmp_path), ("Wrong usage", WRONG, tmp_path)]
-    compare("transcript-usage.txt", parts, pytestconfig)
+def test_errors_of_usage_are_of_one_voice(tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    compare("transcript-usage.txt", [("Wrong usage", WRONG, tmp_path)], pytestconfig)
 
 
 @pytest.mark.slow
