@@ -117,6 +117,10 @@ def _coloured(text: str, level: int) -> str:
     return _EVENT.sub("\033[1m\\1\033[0m", text, count=1)
 
 
+def is_under_systemd() -> bool:
+    return "JOURNAL_STREAM" in os.environ or "INVOCATION_ID" in os.environ
+
+
 def set_up(
     redact: Redactor, *, level: str = "INFO", journal: bool = False, to: TextIO | None = None
 ) -> None:

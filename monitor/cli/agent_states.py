@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from operator import attrgetter
 
 from monitor.config import Config
-from monitor.model import AgentState, MonitorError, place_state
+from monitor.model import AgentState, MonitorError, Snapshot, place_state
 from monitor.store import Store
 
 
@@ -47,3 +48,11 @@ def place_states(agents: Iterable[AgentState]) -> dict[str, AgentState]:
 def agent_states(loaded: Config) -> Mapping[str, AgentState]:
     """Return what the store knows of the places of a configuration, by vantage."""
     return place_states(known_agents(loaded))
+
+
+def snapshot_with_agents(loaded: Config, now: datetime, *, whole: bool = True) -> Snapshot:
+    """Return what the store has, and what it knows of the other places of a configuration."""
+    others = [vantage.id for vantage in loaded.vantages]
+    with closing(Store.read_only(loaded.store, vantage=loaded.vantage)) as reader:
+        snapshot = reader.snapshot(now, whole=whole, others=others)
+    return replace(snapshot, agents=agent_states(loaded)) if others else snapshot

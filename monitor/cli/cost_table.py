@@ -75,7 +75,7 @@ def cost_lines(config: Config) -> list[CostLine]:
     """Return a line for each paid probe of each service, in the order of the file."""
     checks: dict[tuple[str, str], list[Check]] = {}
     for check in config.checks:
-        if check.probe.paid and _can_ask(check):
+        if check.probe.paid and can_ask(check):
             checks.setdefault((check.service, check.probe.id), []).append(check)
     return [
         CostLine(
@@ -85,7 +85,7 @@ def cost_lines(config: Config) -> list[CostLine]:
     ]
 
 
-def _can_ask(check: Check) -> bool:
+def can_ask(check: Check) -> bool:
     """Say whether a check ever asks: one that needs a key does not without."""
     return check.endpoint.key is not None or not getattr(check.probe, "needs_key", False)
 

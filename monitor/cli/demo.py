@@ -9,12 +9,12 @@ import logging
 import os
 import signal
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from random import Random
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -64,7 +64,8 @@ def command(
     host, own_port = _listen(os.environ.get(LISTEN_VARIABLE, ""))
     port = _free_port(host, own_port if port is None else [port])
     console = SafeConsole()
-    signal.signal(signal.SIGTERM, _end)  # until the daemon runs, which has its own
+    # until the daemon runs, which has its own
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     with tempfile.TemporaryDirectory(prefix="monitor-demo-") as name, _no_proxy_for_loopback():
         _run(Path(name), console, host=host, port=port, seconds=seconds)
     console.print(
@@ -84,10 +85,6 @@ def _listen(given: str) -> tuple[str, Sequence[int]]:
             f'{LISTEN_VARIABLE} is "{given[:60]}", and the demo takes "127.0.0.1:PORT" or "0.0.0.0:PORT"'
         )
     return host, [int(port)]
-
-
-def _end(number: int, _: FrameType | None) -> None:
-    raise SystemExit(128 + number)
 
 
 def _free_port(host: str, ports: Sequence[int]) -> int:

@@ -11,17 +11,15 @@ from random import SystemRandom
 from typing import Annotated, Any
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 from rich.text import Text
 from rich.tree import Tree
 
 from monitor import config
 from monitor.alerts import certificate_days
 from monitor.cli.console import iso_time, milliseconds, show_json, stdout
-from monitor.cli.options import AsJson, ConfigPath, load
+from monitor.cli.options import AsJson, ConfigPath, base_url, load
 from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
-from monitor.config.addresses import BaseUrl
 from monitor.diagnosis import DiagnosisSettings, parse_resolver
 from monitor.diagnosis.control_hosts import target_of
 from monitor.diagnosis.observations import Observations
@@ -66,14 +64,11 @@ def command(
         if path or any(file.is_file() for file in config.USUAL)
         else None
     )
-    try:
-        endpoint = endpoint_of(url, loaded)
-    except ValueError as error:
-        raise typer.BadParameter(_complaint(error), param_hint="'URL'") from None
+    endpoint = endpoint_of(url, loaded)
     try:
         settings = settings_of(loaded, resolver or ())
     except ValueError as error:
-        raise typer.BadParameter(_complaint(error), param_hint="'--resolver'") from None
+        raise typer.BadParameter(str(error), param_hint="'--resolver'") from None
     diagnosis = asyncio.run(diagnose(endpoint, settings, loaded))
     if as_json:
         show_json(document(diagnosis))
@@ -102,15 +97,12 @@ class Diagnosis:
 
 
 def endpoint_of(text: str, loaded: Config | None) -> Endpoint:
-    """Return the endpoint of the config with this base URL, else a plain one. Raises ValueError."""
-    url = TypeAdapter(BaseUrl).validate_python(text if "://" in text else f"https://{text}")
+    """Return the endpoint of the config with this base URL, else a plain one. Raises BadParameter."""
+    url = base_url(text)
     plain = Endpoint(id="url", service="diagnose", url=url, name=url)
-    return next((known for known in _endpoints(loaded) if known.url == url), plain)
-
-
-def _endpoints(loaded: Config | None) -> list[Endpoint]:
-    services = loaded.services if loaded else ()
-    return [endpoint for service in services for endpoint in service.endpoints]
+    return next(
+        (known for known in (loaded.endpoints if loaded else ()) if known.url == url), plain
+    )
 
 
 def settings_of(loaded: Config | None, resolvers: Iterable[str]) -> DiagnosisSettings:
@@ -120,20 +112,13 @@ def settings_of(loaded: Config | None, resolvers: Iterable[str]) -> DiagnosisSet
     return replace(settings, resolvers=(*settings.resolvers, *more))
 
 
-def _complaint(error: ValueError) -> str:
-    """Return our own sentence, which pydantic may have wrapped."""
-    if isinstance(error, ValidationError):
-        return str(error.errors()[0].get("ctx", {}).get("error", error.errors()[0]["msg"]))
-    return str(error)
-
-
 async def diagnose(
     endpoint: Endpoint, settings: DiagnosisSettings, loaded: Config | None
 ) -> Diagnosis:
     """Examine the path, then ask. Firewalls that saw the real name could spoil the neutral one."""
     redact = Redactor(loaded.secrets if loaded else ())
     clock, client = SystemClock(), Client()
-    doctor = PathDiagnosis(settings, _endpoints(loaded), clock=clock, redact=redact)
+    doctor = PathDiagnosis(settings, loaded.endpoints if loaded else (), clock=clock, redact=redact)
     try:
         observations = await _examine(doctor, endpoint)
         probe = PROBES["http"](timeout=timedelta(seconds=10))

@@ -3,7 +3,6 @@
 The other side is another reference, or the last answers that a check of the store got.
 """
 
-from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Annotated, Any
@@ -12,15 +11,14 @@ import typer
 from rich.text import Text
 
 from monitor.cli.console import plain_table, show, show_json
+from monitor.cli.learned_figures import read_habits
 from monitor.cli.options import AsJson, ConfigPath, load, one_check
-from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
 from monitor.model import MonitorError, WordHistory
 from monitor.probes.answer.answer_distribution import Sample
 from monitor.probes.answer.identity_comparison import IdentityComparison, compare_words
 from monitor.probes.answer.identity_reference import IdentityReference, read_reference
 from monitor.probes.answer.one_word import sample
-from monitor.store import Store
 
 _SEED = 1
 
@@ -76,8 +74,7 @@ def words_of(config: Config, check: str) -> WordHistory:
     """Return the answers that an `identity` check got so far. Raises MonitorError where it is of another kind."""
     if one_check(config, check).probe.kind != "identity":
         raise MonitorError(f"{check} is no check of kind identity, want one")
-    with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
-        habits = reader.restart_state(SystemClock().now()).habits
+    habits = read_habits(config)
     return habits[check].words if check in habits else WordHistory()
 
 

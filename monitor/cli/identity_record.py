@@ -15,13 +15,13 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 
 from monitor.cli.console import progress, say
 from monitor.cli.options import (
     CaFile,
     Yes,
     agree_to_spend,
+    base_url,
     check_new_file,
     key_in,
     number_from,
@@ -29,7 +29,6 @@ from monitor.cli.options import (
 )
 from monitor.cli.whole_file import write_whole
 from monitor.clock import Clock, SystemClock
-from monitor.config.addresses import BaseUrl
 from monitor.config.service_builder import trouble_with
 from monitor.model import Check, Endpoint, Habit, MonitorError, Redactor, Secret, clean_text
 from monitor.probes.answer.challenges import OneWord
@@ -110,12 +109,7 @@ def announcement(endpoint: Endpoint, model: str, count: int) -> str:
 
 def endpoint_at(url: str, key: Secret | None, ca_file: Path | None = None) -> Endpoint:
     """Return a base URL of the command line as an endpoint. Raises BadParameter for an address or a file that is none."""
-    try:
-        base = TypeAdapter(BaseUrl).validate_python(url if "://" in url else f"https://{url}")
-    except ValidationError as error:
-        problem = error.errors()[0]
-        what = str(problem.get("ctx", {}).get("error", problem["msg"]))
-        raise typer.BadParameter(what, param_hint="'URL'") from None
+    base = base_url(url)
     if ca_file is not None and (trouble := trouble_with(ca_file)):
         raise typer.BadParameter(trouble, param_hint="'--ca-file'")
     return Endpoint(id="url", service="command-line", url=base, name=base, key=key, ca_file=ca_file)

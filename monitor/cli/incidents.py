@@ -2,15 +2,14 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import replace
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
+from monitor.cli.agent_states import snapshot_with_agents
 from monitor.cli.console import (
     COLOURS,
     iso_time,
@@ -47,7 +46,6 @@ from monitor.model.duration import format_duration
 from monitor.model.result_json import failure_document
 from monitor.store import Store
 
-NO_GAPS: Mapping[int, Gap] = MappingProxyType({})
 _NINETY_DAYS = TimeArgument("90d", timedelta(days=90))
 _ENTRY_WORDS = {
     EntryKind.OPENED: "began",
@@ -139,20 +137,12 @@ def gaps_of(
     """
     if all(incident.closed for incident in incidents):
         return {}
-    others = [vantage.id for vantage in config.vantages]
     if snapshot is None:
-        with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
-            snapshot = reader.snapshot(SystemClock().now(), whole=False, others=others)
-        if others:
-            from monitor.cli.agent_states import agent_states  # noqa: PLC0415  # only where there are agents
-
-            snapshot = replace(snapshot, agents=agent_states(config))
+        snapshot = snapshot_with_agents(config, SystemClock().now(), whole=False)
     return gaps(incidents, snapshot, config.checks, config.vantage, config.vantages)
 
 
-def table(
-    incidents: Iterable[Incident], until: datetime, unmeasured: Mapping[int, Gap] = NO_GAPS
-) -> Table:
+def table(incidents: Iterable[Incident], until: datetime, unmeasured: Mapping[int, Gap]) -> Table:
     """Make the list of incidents; the open ones have lasted `until` then, as far as is known."""
     rows = plain_table("incident", "since (UTC)", "lasted", "severity", "checks", "why")
     for incident in incidents:
@@ -173,7 +163,7 @@ def timeline(
     incident: Incident,
     until: datetime,
     places: Mapping[str, str],
-    unmeasured: Mapping[int, Gap] = NO_GAPS,
+    unmeasured: Mapping[int, Gap],
 ) -> Iterator[Table | Text | str]:
     """Tell an incident; `places` are the names of the vantages."""
     why = ENGLISH.reasons(incident.kinds)

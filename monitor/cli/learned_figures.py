@@ -1,6 +1,6 @@
 """Says what probes have learned of money, models and caches, for the operator alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict
 from datetime import datetime
@@ -34,13 +34,18 @@ def document(config: Config) -> dict[str, Any]:
     }
 
 
+def read_habits(config: Config) -> Mapping[str, Habit]:
+    """Return what the checks have learned, by their keys."""
+    with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
+        return reader.restart_state(SystemClock().now()).habits
+
+
 def _learned(config: Config, kind: str) -> list[tuple[Check, Habit]]:
     """Return the checks of this kind with what they have learned."""
     checks = [check for check in config.checks if check.probe.kind == kind]
     if not checks:
         return []
-    with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
-        habits = reader.restart_state(SystemClock().now()).habits
+    habits = read_habits(config)
     return [(check, habits[check.key]) for check in checks if check.key in habits]
 
 

@@ -14,7 +14,7 @@ from monitor.cli.options import load, unknown
 from monitor.cli.time_range import Granularity, granularity_for, parse_time
 from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
-from monitor.model import Endpoint, MonitorError
+from monitor.model import MonitorError
 
 Document = dict[str, Any]
 INSTRUCTIONS = (
@@ -49,7 +49,7 @@ class Tools:
         sentences = dict(
             zip(told["use"], status.recommendation_lines(config, snapshot), strict=True)
         )
-        urls = {endpoint.path: endpoint.url for endpoint in _endpoints(config)}
+        urls = {endpoint.path: endpoint.url for endpoint in config.endpoints}
         return _quoted(
             {
                 "at": told["at"],
@@ -129,7 +129,7 @@ class Tools:
     async def diagnose(self, base_url: str) -> Document:
         """Examine the way to a base URL of the configuration, step by step, now."""
         config = load(self.path, secrets=Secrets.ENDPOINTS)
-        endpoints = _endpoints(config)
+        endpoints = config.endpoints
         endpoint = next((each for each in endpoints if base_url in {each.path, each.url}), None)
         if endpoint is None:
             names = [name for each in endpoints for name in (each.path, each.url)]
@@ -151,10 +151,6 @@ def _services(config: Config, service: str) -> frozenset[str]:
     if service and service not in names:
         raise unknown(service, "SERVICE", names)
     return frozenset([service] if service else names)
-
-
-def _endpoints(config: Config) -> list[Endpoint]:
-    return [endpoint for service in config.services for endpoint in service.endpoints]
 
 
 def _moment(text: str, now: datetime) -> datetime:

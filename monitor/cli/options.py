@@ -11,11 +11,13 @@ from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 
 from monitor import config, logs
 from monitor.cli.time_range import TimeArgument, parse_time
 from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
+from monitor.config.addresses import BaseUrl
 from monitor.model import Check, MonitorError, Redactor, Secret, clean_text
 
 T = TypeVar("T", bound=StrEnum)
@@ -126,8 +128,7 @@ def load(
     file = config.find(path)
     env = service_env(file, {**known, **os.environ})
     loaded = config.load(file, env, secrets=secrets, strict=strict)
-    journal = "JOURNAL_STREAM" in os.environ or "INVOCATION_ID" in os.environ
-    logs.set_up(Redactor(loaded.secrets), level=level, journal=journal)
+    logs.set_up(Redactor(loaded.secrets), level=level, journal=logs.is_under_systemd())
     return loaded
 
 
@@ -177,6 +178,19 @@ def check_new_file(path: Path) -> None:
         raise MonitorError(f"{path} is there already; choose another name")
     if not path.absolute().parent.is_dir():
         raise MonitorError(f"there is no folder {path.absolute().parent}")
+
+
+def base_url(text: str) -> str:
+    """Return a base URL of the command line, with https:// where it names no scheme. Raises BadParameter for any other text."""
+    try:
+        url: str = TypeAdapter(BaseUrl).validate_python(
+            text if "://" in text else f"https://{text}"
+        )
+    except ValidationError as error:
+        problem = error.errors()[0]
+        what = str(problem.get("ctx", {}).get("error", problem["msg"]))
+        raise typer.BadParameter(what, param_hint="'URL'") from None
+    return url
 
 
 def key_in(name: str) -> Secret:

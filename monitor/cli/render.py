@@ -12,6 +12,7 @@ import typer
 
 from monitor import __version__
 from monitor.cli import learned_figures
+from monitor.cli.agent_states import snapshot_with_agents
 from monitor.cli.console import say
 from monitor.cli.options import ConfigPath, load, option
 from monitor.clock import SystemClock
@@ -19,7 +20,6 @@ from monitor.config import Config, Secrets
 from monitor.model import (
     BalanceHistory,
     Evidence,
-    Habit,
     MonitorError,
     Month,
     MonthRecord,
@@ -71,9 +71,8 @@ def _for_operator(config: Config, folder: Path) -> Config:
 async def render(
     config: Config, *, stopped: bool, balances: Mapping[str, BalanceHistory] | None = None
 ) -> None:
-    source = _StoredPage(config)
     publisher = Publisher(
-        source,
+        _StoredPage(config),
         config.services,
         config.checks,
         config.page,
@@ -83,7 +82,7 @@ async def render(
         maintenance=config.maintenance,
         vantage_names=config.vantage_names,
         vantages=config.vantages,
-        habits=source.habits,
+        habits=lambda: learned_figures.read_habits(config),
         balances=balances,
     )
     await publisher.publish(stopped=stopped)
@@ -95,20 +94,8 @@ class _StoredPage:
     def __init__(self, config: Config) -> None:
         self._config = config
 
-    def habits(self) -> Mapping[str, Habit]:
-        with closing(Store.read_only(self._config.store, vantage=self._config.vantage)) as reader:
-            habits: Mapping[str, Habit] = reader.restart_state(SystemClock().now()).habits
-        return habits
-
     async def snapshot(self, now: datetime) -> Snapshot:
-        others = [vantage.id for vantage in self._config.vantages]
-        with closing(Store.read_only(self._config.store, vantage=self._config.vantage)) as reader:
-            snapshot = reader.snapshot(now, others=others)
-        if not others:
-            return snapshot
-        from monitor.cli.agent_states import agent_states  # noqa: PLC0415  # only where there are agents
-
-        return replace(snapshot, agents=agent_states(self._config))
+        return snapshot_with_agents(self._config, now)
 
     async def evidence(self, check: str, at: datetime) -> Evidence | None:
         with closing(Store.read_only(self._config.store, vantage=self._config.vantage)) as reader:

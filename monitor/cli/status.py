@@ -93,19 +93,22 @@ def read_snapshot(config: Config) -> Snapshot:
         return reader.snapshot(SystemClock().now(), whole=False)
 
 
+def _note(config: Config, name: str) -> Any:
+    """Return what the daemon wrote down under a name; None where it did not."""
+    with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
+        return json.loads(reader.note(name) or "null")
+
+
 def moved_chats(config: Config) -> dict[str, str]:
     """Return the numbers of Telegram groups that became supergroups, by their old ones."""
-    with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
-        known: dict[str, str] = json.loads(reader.note(MOVED_CHATS) or "{}")
-    return known
+    return _note(config, MOVED_CHATS) or {}
 
 
 def vantage_lines(config: Config, now: datetime) -> Iterator[str]:
     """Say for a month that what was measured under another id is not among what is shown."""
     with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
-        changed: dict[str, str] = json.loads(reader.note(FORMER) or "{}")
         coming = reader.ask(lambda connection: earlier_ids(connection, config.vantage))
-    for before, seen in changed.items():
+    for before, seen in (_note(config, FORMER) or {}).items():
         if now - datetime.fromisoformat(seen) < _SAID_FOR:
             yield (
                 f'Until {utc_time(datetime.fromisoformat(seen))} UTC this daemon\'s vantage was "{before}", and'
@@ -122,11 +125,7 @@ def vantage_lines(config: Config, now: datetime) -> Iterator[str]:
 
 def last_publish(config: Config) -> dict[str, Any] | None:
     """Return how the publish command ended last, where there is one."""
-    if config.page.publish is None:
-        return None
-    with closing(Store.read_only(config.store)) as reader:
-        run: dict[str, Any] | None = json.loads(reader.note(NOTE) or "null")
-    return run
+    return None if config.page.publish is None else _note(config, NOTE)
 
 
 def _publish_trouble(run: dict[str, Any] | None) -> str | None:
@@ -137,11 +136,7 @@ def _publish_trouble(run: dict[str, Any] | None) -> str | None:
 
 def metrics_push(config: Config) -> dict[str, str] | None:
     """Return since when the metrics are taken, or why not, where they are pushed."""
-    if config.otlp is None:
-        return None
-    with closing(Store.read_only(config.store)) as reader:
-        state: dict[str, str] | None = json.loads(reader.note(METRICS_NOTE) or "null")
-    return state
+    return None if config.otlp is None else _note(config, METRICS_NOTE)
 
 
 def _metrics_trouble(config: Config) -> str | None:
@@ -153,9 +148,7 @@ def _metrics_trouble(config: Config) -> str | None:
 
 def bot_states(config: Config) -> dict[str, dict[str, str | None]]:
     """Return by channel since when its Telegram bot listens, or why it does not."""
-    with closing(Store.read_only(config.store, vantage=config.vantage)) as reader:
-        states: dict[str, dict[str, str | None]] = json.loads(reader.note(BOTS) or "{}")
-    return states
+    return _note(config, BOTS) or {}
 
 
 def subscribers(config: Config) -> dict[str, int]:
@@ -221,9 +214,7 @@ def _in_maintenance(config: Config, path: str, now: datetime) -> bool:
 def recommendation_lines(config: Config, snapshot: Snapshot) -> Iterator[str]:
     """Say of each service which base URL to use from the daemon's own place, which is named where there are others."""
     own = f", from {config.places(ENGLISH)[config.vantage]}" if config.vantages else ""
-    urls = {
-        endpoint.path: endpoint.url for service in config.services for endpoint in service.endpoints
-    }
+    urls = {endpoint.path: endpoint.url for endpoint in config.endpoints}
     picks = recommendations(config, snapshot)
     for service in config.services:
         pick = picks[service.id]

@@ -157,11 +157,7 @@ def _messages(
     context = Context(
         now=now,
         services={service.id: service.name for service in config.services},
-        endpoints={
-            endpoint.path: (endpoint.name, endpoint.url)
-            for service in config.services
-            for endpoint in service.endpoints
-        },
+        endpoints={endpoint.path: (endpoint.name, endpoint.url) for endpoint in config.endpoints},
         vantage=config.vantage,
         language=language(config.alerts.language),
         timezone=config.alerts.timezone,

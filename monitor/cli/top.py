@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -70,7 +69,7 @@ def command(
 
 def _watch(config: Config, reader: Reader) -> None:
     """Show a frame each second until somebody ends it; the terminal is then as it was."""
-    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     console = SafeConsole()
     try:
         with Live(console=console, screen=True, auto_refresh=False) as live:
@@ -80,10 +79,6 @@ def _watch(config: Config, reader: Reader) -> None:
                 time.sleep(_BEAT_S)
     except KeyboardInterrupt:
         return
-
-
-def _end(number: int, _: FrameType | None) -> None:
-    raise SystemExit(128 + number)
 
 
 def _looks(config: Config, reader: Reader) -> Iterator[Look]:

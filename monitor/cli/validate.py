@@ -6,10 +6,10 @@ import typer
 
 from monitor.alerts import Notifier
 from monitor.cli.console import counted, say, show, show_json
-from monitor.cli.cost_table import cost_document, cost_parts
+from monitor.cli.cost_table import can_ask, cost_document, cost_parts
 from monitor.cli.options import ConfigPath, load
 from monitor.config import Config
-from monitor.model import Check, ConfigError, Redactor
+from monitor.model import ConfigError, Redactor
 
 
 def command(
@@ -40,19 +40,14 @@ def command(
 
 
 def summary(config: Config) -> str:
-    endpoints = sum(len(service.endpoints) for service in config.services)
     optional = (("webhook", config.webhooks), ("agent", config.vantages))
     counts = (
         counted(len(config.services), "service"),
-        counted(endpoints, "endpoint"),
+        counted(len(config.endpoints), "endpoint"),
         counted(len(config.checks), "check"),
         counted(len(config.channels), "channel"),
         *(counted(len(some), noun) for noun, some in optional if some),
     )
-    keyless = sorted({check.service for check in config.checks if _lacks_key(check)})
+    keyless = sorted({check.service for check in config.checks if not can_ask(check)})
     hint = f' No key for {", ".join(keyless)}: what needs one shows "no key".' if keyless else ""
     return ", ".join(counts) + "." + hint
-
-
-def _lacks_key(check: Check) -> bool:
-    return check.endpoint.key is None and getattr(check.probe, "needs_key", False)

@@ -28,6 +28,7 @@ from monitor.model import (
     Check,
     Complaint,
     DailyBudget,
+    Endpoint,
     HistorySettings,
     Maintenance,
     MaintenanceWindow,
@@ -101,6 +102,11 @@ class Config:
         return {self.vantage: own} | {
             vantage.id: vantage.name(language.code) for vantage in self.vantages
         }
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Return the base URLs of all services, in the order of the file."""
+        return tuple(endpoint for service in self.services for endpoint in service.endpoints)
 
     @property
     def targets(self) -> tuple[str, ...]:

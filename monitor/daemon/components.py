@@ -29,7 +29,7 @@ from monitor.courier import Courier, no_webhooks
 from monitor.cycle import Ask, Cycle
 from monitor.daemon.bot_operations import BotOperations
 from monitor.daemon.dependencies import Dependencies
-from monitor.daemon.message_context import alternatives_to, context_of, endpoints_of, service_names
+from monitor.daemon.message_context import alternatives_to, context_of, service_names
 from monitor.daemon.operator_requests import OperatorRequests
 from monitor.daemon.price_digest import PriceDigest
 from monitor.daemon.publish_command import PublishCommand
@@ -189,7 +189,7 @@ class Components:
         self.retired.append((old_client, self.schedule.running()))
         self.cycle.ask = make_ask(deps, self.client)
         self.cycle.peers_of, self.cycle.checks_beside = _peers(deps), _beside(deps)
-        self.path_diagnosis.change(config.diagnosis, endpoints_of(config), deps.redact)
+        self.path_diagnosis.change(config.diagnosis, config.endpoints, deps.redact)
         self.cycle.ledger.change(config.services, config.budgets, config.prices)
         self.alerts.change(config.alerts, audience(config), voting_of(config))
         self.alerts.service_names = service_names(config)
@@ -273,7 +273,7 @@ def make_path_diagnosis(
     config: Config, clock: Clock, redact: Redactor, resolve: Resolve = system_resolve
 ) -> PathDiagnosis:
     return PathDiagnosis(
-        config.diagnosis, endpoints_of(config), clock=clock, redact=redact, resolve=resolve
+        config.diagnosis, config.endpoints, clock=clock, redact=redact, resolve=resolve
     )
 
 
@@ -423,7 +423,7 @@ def _courier(deps: Dependencies, alerts: AlertEngine, bots: TelegramBots) -> Cou
 def _make_webhooks(deps: Dependencies, alerts: AlertEngine, best: BestChanges) -> "Webhooks":
     from monitor.daemon.webhooks import Webhooks  # noqa: PLC0415  # only where there is one
 
-    endpoints = {endpoint.path: endpoint for endpoint in endpoints_of(deps.config)}
+    endpoints = {endpoint.path: endpoint for endpoint in deps.config.endpoints}
 
     def instead(incident: Incident) -> Alternatives:
         return alternatives_to(deps, alerts, incident, endpoints)

@@ -13,13 +13,9 @@ def service_names(config: Config) -> dict[str, str]:
     return {service.id: service.name for service in config.services}
 
 
-def endpoints_of(config: Config) -> tuple[Endpoint, ...]:
-    return tuple(endpoint for service in config.services for endpoint in service.endpoints)
-
-
 def context_of(deps: Dependencies, alerts: AlertEngine, incident: Incident | None) -> Context:
     config, now = deps.config, deps.clock.now()
-    endpoints = {endpoint.path: endpoint for endpoint in endpoints_of(config)}
+    endpoints = {endpoint.path: endpoint for endpoint in config.endpoints}
     return Context(
         now=now,
         services=service_names(config),

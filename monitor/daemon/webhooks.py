@@ -29,9 +29,7 @@ def names_of(config: Config) -> Names:
     return Names(
         vantage=config.vantage,
         services={service.id: service for service in config.services},
-        endpoints={
-            endpoint.path: endpoint for service in config.services for endpoint in service.endpoints
-        },
+        endpoints={endpoint.path: endpoint for endpoint in config.endpoints},
         vantages=config.places(language(config.alerts.language)),
         page_url=config.page.url,
     )

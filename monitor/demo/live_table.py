@@ -70,11 +70,7 @@ class LiveTable:
         elapsed: Callable[[], float],
         current_faults: Callable[[], str],
     ) -> None:
-        self._names = {
-            endpoint.path: endpoint.name
-            for service in config.services
-            for endpoint in service.endpoints
-        }
+        self._names = {endpoint.path: endpoint.name for endpoint in config.endpoints}
         by_rank = sorted(config.checks, key=lambda check: check.probe.main_rank)
         self._checks = {
             path: [check.key for check in by_rank if check.endpoint.path == path]

@@ -49,7 +49,7 @@ def opened(folder: Path, clock: HandClock) -> tuple[Config, Store]:
 
 def test_every_kind_of_entry_has_a_word() -> None:
     entries = tuple(TimelineEntry(at=NOW, what=what, text="why") for what in EntryKind)
-    text = printed(*incidents.timeline(replace(INCIDENT, timeline=entries), NOW, {}))
+    text = printed(*incidents.timeline(replace(INCIDENT, timeline=entries), NOW, {}, {}))
     assert text.count("why") == len(EntryKind) + 1  # and the heading of the column
     assert "acknowledged" in text
 
@@ -58,9 +58,9 @@ def test_of_base_urls_that_fail_for_different_reasons_it_says_which_one_does_wha
     refused = Failure(FailureKind.TCP_REFUSED, "got connection refused")
     opening = replace(INCIDENT.timeline[0], kind=FAILURE.kind, text=FAILURE.message)
     both = join(replace(INCIDENT, timeline=(opening,)), "s/b/http", NOW, refused)
-    listed = printed(incidents.table([both], NOW))
+    listed = printed(incidents.table([both], NOW, {}))
     assert "a: bad_gateway: got 502; b: tcp_refused: got connection refused" in listed
-    assert printed(*incidents.timeline(both, NOW, {})).splitlines()[:6] == [
+    assert printed(*incidents.timeline(both, NOW, {}, {})).splitlines()[:6] == [
         "#1 down: bad gateway and connection refused",
         "2026-11-24 12:00:00 UTC, lasted 0s, open",
         "a: bad_gateway: got 502",
@@ -80,7 +80,7 @@ def test_an_entry_says_from_where_by_the_name_of_the_place() -> None:
         for vantage in ("local", "gone")
     )
     places = {"local": "the monitor's location"}
-    text = printed(*incidents.timeline(replace(INCIDENT, timeline=entries), NOW, places))
+    text = printed(*incidents.timeline(replace(INCIDENT, timeline=entries), NOW, places, {}))
     assert "from the monitor's location: why" in text
     assert "from gone: why" in text
 
@@ -98,15 +98,17 @@ async def test_an_incident_in_the_future_is_listed_and_its_length_is_not_negativ
     assert [incident.id for incident in listed] == [1]
     assert (
         "-"
-        not in printed(incidents.table(listed, clock.now())).splitlines()[1].split(" down ")[0][25:]
+        not in printed(incidents.table(listed, clock.now(), {}))
+        .splitlines()[1]
+        .split(" down ")[0][25:]
     )
 
 
 def test_foreign_control_characters_reach_no_terminal() -> None:
     evil = "\x1b]0;title\x07 \x9b31m \u202egnp.exe"
     failure = Failure(FailureKind.BAD_GATEWAY, evil)
-    text = printed(*incidents.timeline(replace(INCIDENT, failure=failure), NOW, {})) + printed(
-        incidents.table([replace(INCIDENT, failure=failure, checks=(evil,))], NOW)
+    text = printed(*incidents.timeline(replace(INCIDENT, failure=failure), NOW, {}, {})) + printed(
+        incidents.table([replace(INCIDENT, failure=failure, checks=(evil,))], NOW, {})
     )
     assert not set("\x1b\x07\x9b\u202e") & set(text)
     assert "gnp.exe" in text
@@ -125,4 +127,4 @@ async def test_an_open_incident_has_lasted_until_a_daemon_was_seen_last(
     await store.save(incidents=(replace(INCIDENT, opened=begin),))
     await store.close()
     until = incidents.watched_until(config, begin + timedelta(days=3))
-    assert "7m, open" in printed(incidents.table([replace(INCIDENT, opened=begin)], until))
+    assert "7m, open" in printed(incidents.table([replace(INCIDENT, opened=begin)], until, {}))
