@@ -4,7 +4,6 @@ import asyncio
 import faulthandler
 import os
 import shlex
-import stat
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -35,6 +34,7 @@ from monitor.cli.options import (
 )
 from monitor.cli.reload import reload
 from monitor.cli.time_range import TimeArgument
+from monitor.cli.whole_file import write_whole
 from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
 from monitor.config.agent_document import agent_document
@@ -259,30 +259,16 @@ def _read(path: Path) -> str:
 
 def _rewrite(loaded: Config, before: str, after: str) -> None:
     """Write the file whole, with its rights and owner, and let a daemon read it; undo what it refuses."""
-    path = loaded.path.resolve()
-    _replace(path, after)
+    write_whole(loaded.path, after)
     if Store.holder(loaded.store) is None:
         say(f"{loaded.path} is changed; the daemon reads it when it starts.")
         return
     try:
         reload(loaded)
     except MonitorError:
-        _replace(path, before)
+        write_whole(loaded.path, before)
         raise
     say(f"{loaded.path} is changed, and the daemon goes by it.")
-
-
-def _replace(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.new")
-    try:
-        was = path.stat()
-        draft.write_bytes(text.encode())
-        draft.chmod(stat.S_IMODE(was.st_mode))
-        if os.geteuid() == 0:
-            os.chown(draft, was.st_uid, was.st_gid)
-        draft.replace(path)
-    except OSError as error:
-        raise MonitorError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def show_agents(loaded: Config) -> None:
@@ -359,10 +345,9 @@ def run_agent(hub: str, path: Path | None, state: Path | None, *, install: bool)
     if install:
         _install(state, path)
         return
-    journal = "JOURNAL_STREAM" in os.environ or "INVOCATION_ID" in os.environ
     login = settings.proxy.login if settings.proxy else None
     secrets = [Secret(invitation.key.text), *([login] if login else [])]
-    logs.set_up(Redactor(secrets), level="INFO", journal=journal)
+    logs.set_up(Redactor(secrets), level="INFO", journal=logs.is_under_systemd())
     faulthandler.enable()
     env = {**os.environ, "STATE_DIRECTORY": str(state)}
     agent = Agent(invitation=invitation, settings=settings, state=state, env=env)

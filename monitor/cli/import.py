@@ -7,7 +7,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +17,7 @@ from monitor.cli.console import counted, progress, say
 from monitor.cli.import_draft import Draft, draft_of
 from monitor.cli.import_history import add_history
 from monitor.cli.options import load, option
+from monitor.cli.whole_file import write_whole
 from monitor.config import Secrets
 from monitor.imports import KumaDatabase, Plan, open_source, plan, read_sources, toml_text
 from monitor.imports.imported import without_secrets
@@ -87,7 +88,7 @@ def _write_config(
         sys.stdout.write(text)
         _report(draft, used, folder, None)
     else:
-        _write(output, text, 0o640)
+        write_whole(output, text, 0o640)
         _report(draft, used, folder, output)
 
 
@@ -97,8 +98,7 @@ def _add_history(file: Path, planned: Plan, path: Path) -> None:
     monitors: dict[str, str] = {}
     for monitor, place in planned.places.items():
         monitors.setdefault("/".join(place), monitor)
-    endpoints = (endpoint for service in loaded.services for endpoint in service.endpoints)
-    retired = {endpoint.path for endpoint in endpoints if endpoint.retired}
+    retired = {endpoint.path for endpoint in loaded.endpoints if endpoint.retired}
     for key in sorted(monitors.keys() - {check.key for check in loaded.checks}):
         if key.rpartition("/")[0] in retired:
             say(f"no history: {key} is of a base URL that is retired, and is not asked")
@@ -155,25 +155,9 @@ def _write_credentials(folder: Path, secrets: Mapping[str, str], *, force: bool)
                     " write over it with --force"
                 )
         for name, value in secrets.items():
-            _write(folder / name, f"{value}\n", 0o600)
+            write_whole(folder / name, f"{value}\n", 0o600, keeps_rights=False)
     except OSError as error:
         raise MonitorError(f"{folder} cannot be written: {error.strerror}") from None
-
-
-def _write(path: Path, text: str, mode: int) -> None:
-    """Write a file whole or not at all. It has its rights from its first byte on."""
-    draft = path.with_name(f".{path.name}.new")
-    try:
-        draft.unlink(missing_ok=True)
-        with os.fdopen(
-            os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8"
-        ) as file:
-            file.write(text)
-        draft.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise MonitorError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def _report(

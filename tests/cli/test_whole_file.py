@@ -66,6 +66,25 @@ def test_a_new_file_has_the_usual_rights_and_one_that_is_there_keeps_its_own(
     assert (tmp_path / "history").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_secret_is_for_us_alone_also_in_the_place_of_a_file_that_all_could_read(
+    tmp_path: Path,
+) -> None:
+    key = tmp_path / "KEY"
+    key.touch(mode=0o644)
+    write_whole(key, "secret", 0o600, keeps_rights=False)
+    assert (key.read_text(), key.stat().st_mode & 0o777) == ("secret", 0o600)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root writes files of others")
+def test_what_root_replaces_stays_its_owners(tmp_path: Path) -> None:
+    config = tmp_path / "monitor.toml"
+    config.touch(mode=0o640)
+    os.chown(config, 1234, 5678)
+    write_whole(config, "after")
+    now = config.stat()
+    assert (now.st_uid, now.st_gid, now.st_mode & 0o777) == (1234, 5678, 0o640)
+
+
 def test_a_link_leads_to_what_is_replaced_and_a_pipe_stays_one(tmp_path: Path) -> None:
     there, link = tmp_path / "there", tmp_path / "link"
     there.write_text("before")
