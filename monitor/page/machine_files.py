@@ -5,7 +5,6 @@ The JSON of `published.py` and its schemas come from the same types, so they can
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cache, lru_cache, partial
 from typing import Any
 
@@ -18,7 +17,7 @@ from monitor.page.badges import badges, shields, svg
 from monitor.page.feed import atom
 from monitor.page.llms import llms_text
 from monitor.page.maintenance_calendar import calendar
-from monitor.page.published import DayOfUse, EndpointDetail, EndpointStatus, HalfHour, Status
+from monitor.page.published import DayOfUse, EndpointDetail, HalfHour, Status
 from monitor.page.render_cache import RenderCache
 from monitor.page.states import State
 from monitor.page.statuspage import statuspage
@@ -32,7 +31,7 @@ from monitor.page.view_models import (
 )
 from monitor.page.window_stats import rounded
 
-_STATUS, _ENDPOINT = TypeAdapter(Status), TypeAdapter(EndpointStatus)
+_STATUS = TypeAdapter(Status)
 _DETAIL = TypeAdapter(EndpointDetail)
 
 
@@ -66,7 +65,9 @@ def as_json(document: Mapping[str, Any]) -> bytes:
 
 
 def _in_pieces(value: object) -> bytes:
-    return b"[%s]" % b",".join(map(to_json, value)) if isinstance(value, list) else to_json(value)
+    if not isinstance(value, list):
+        return to_json(value)
+    return b"[%s]" % b",".join(to_json(entry) for entry in value)  # map() would let nobody between
 
 
 @lru_cache(maxsize=4096)
@@ -82,19 +83,10 @@ def status_json(page: PageView) -> bytes:
     one gets only where the operator shows it.
     """
     fields = {*(() if page.vantages else ("from_",)), *(() if page.shows_trust else ("trust",))}
-    services = tuple(replace(service, endpoints=()) for service in page.services)
-    left_out = None if page.vantages else {"vantages"}
-    # In pieces, as above; within a text each quotation mark would be escaped.
-    head, *rest = _STATUS.dump_json(
-        replace(page, services=services), by_alias=True, exclude=left_out
-    ).split(b'"endpoints":[],"next":')
-    for service, after in zip(page.services, rest, strict=True):
-        endpoints = (
-            _ENDPOINT.dump_json(endpoint, by_alias=True, exclude=fields)
-            for endpoint in service.endpoints
-        )
-        head += b'"endpoints":[%s],"next":%s' % (b",".join(endpoints), after)
-    return head + b"\n"
+    left_out: dict[str, Any] = {"services": {"__all__": {"endpoints": {"__all__": fields}}}}
+    if not page.vantages:
+        left_out["vantages"] = True
+    return _STATUS.dump_json(page, by_alias=True, exclude=left_out) + b"\n"
 
 
 @cache
