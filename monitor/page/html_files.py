@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from monitor.page.render_cache import RenderCache
-from monitor.page.view_models import EndpointView, IncidentView, PageView, RetiredView
+from monitor.page.view_models import (
+    EndpointView,
+    IncidentView,
+    PageView,
+    RetiredView,
+    ServiceView,
+)
 
 WIDGET = "embed/"
 """Where the widget lies that other pages may frame, below the home page of each language."""
@@ -19,6 +25,8 @@ class Assets:
     script: str
     find: str
     """The script of a crowded page; there is none of it on another."""
+    names: str
+    """That of a home page which names services alone."""
     widget_style: str
     """The stylesheet of the widget, which loads nothing else."""
     own_style: str | None = None
@@ -46,11 +54,30 @@ class HtmlFiles:
             yield self._name(here), self._html("index.html", here, page=page)
         yield self._name(""), self._html("index.html", "")
 
+    def services(self) -> Iterator[tuple[str, bytes]]:
+        """Yield a page for each service, with all its base URLs, where the home page has no room for them."""
+        for page in (self.page, *self.page.by_vantage):
+            if page.by_service:
+                for service in page.services:
+                    yield self._service(page, service)
+
+    def _service(self, page: PageView, service: ServiceView) -> tuple[str, bytes]:
+        here = f"{page.shown_vantage.path if page.shown_vantage else ''}services/{service.id}/"
+        name = self._name(here)
+
+        def make() -> bytes:
+            state = service.state
+            return self._html("service.html", here, page=page, service=service, shared_state=state)
+
+        news = self._common, [endpoint.state for endpoint in service.endpoints], service.best
+        return name, self.cache.file(name, self.page, news, make)
+
     def below(self) -> Iterator[tuple[str, bytes]]:
         for incident in self.page.incidents:
             yield self._incident(incident)
         for endpoint in self.page.endpoints:
             yield self._endpoint(endpoint)
+        yield from self.services()
         for service in self.page.services:
             for retired in service.retired:
                 yield self._retired(retired)

@@ -52,6 +52,8 @@ def files(page: PageView, render_cache: RenderCache) -> Iterator[tuple[str, byte
         yield f"{each.path}feed.atom", atom(each)
         if each.calendar:
             yield f"{each.path}maintenance.ics", calendar(each, render_cache)
+    if page.by_service:
+        yield "names.json", names_json(page)
     yield "llms.txt", llms_text(page).encode()
     for path, label, state in badges(page):
         yield f"{path}.svg", svg(label, state)
@@ -73,6 +75,17 @@ def _in_pieces(value: object) -> bytes:
 @lru_cache(maxsize=4096)
 def _shields(label: str, state: State) -> bytes:
     return as_json(shields(label, state))
+
+
+def names_json(page: PageView) -> bytes:
+    """Return service, name and address of each base URL: what the home page's search looks through."""
+    return as_json(
+        {
+            endpoint.path: [service.name, endpoint.name, endpoint.url or ""]
+            for service in page.services
+            for endpoint in service.endpoints
+        }
+    )
 
 
 # --- status.json ----------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ class Renderer:
         self._folder = templates()
         self._ours = tuple(
             _hashed(self._folder / name)
-            for name in ("style.css", "status.js", "find.js", "embed.css")
+            for name in ("style.css", "status.js", "find.js", "names.js", "embed.css")
         )
         self.report_style = _hashed(self._folder / "report.css")
         """The name and content of the stylesheet of reports."""
@@ -104,16 +104,17 @@ class Renderer:
         ).encode()
 
     def _assets(self, page: PageView) -> tuple[Assets, dict[str, bytes]]:
-        style, script, find, widget_style = self._ours
+        style, script, find, by_name, widget_style = self._ours
         own, logo = _own(page.css, "own"), _own(page.logo, "logo")
         files = {
             **dict((style, script, widget_style)),
             **(dict([find]) if page.crowded else {}),
+            **(dict([by_name]) if page.by_service else {}),
             **(dict([self.report_style]) if page.shows_reports else {}),
             **dict(each for each in (own, logo) if each),
         }
-        names = (asset and asset[0] for asset in (own, logo))
-        return Assets(style[0], script[0], find[0], widget_style[0], *names), files
+        owns = (asset and asset[0] for asset in (own, logo))
+        return Assets(style[0], script[0], find[0], by_name[0], widget_style[0], *owns), files
 
     def _icons(self, name: str, state: State) -> dict[str, bytes]:
         """Return the icon as SVG, and as PNG for those who cannot draw it."""

@@ -1,9 +1,11 @@
 """The views that templates see: the published facts (`published.py`) and what only the page shows. Pure."""
 
 import re
+import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 from monitor.language import Language
@@ -31,6 +33,8 @@ from monitor.page.window_stats import real, rounded
 _ORIGIN = re.compile(r"https?://[\w.:\[\]-]+")
 CROWD = 40
 """More base URLs than this do not get their own charts on the home page."""
+BY_SERVICE = 2000
+"""More base URLs than this are named on pages of their services: ten thousand lines are 14 MB."""
 IN_FULL = 20
 """So many of a service's base URLs that are in trouble are shown in full nevertheless."""
 RUNS = 24
@@ -285,6 +289,10 @@ class ServiceView(published.ServiceStatus):
             endpoint.checks[probe].model for endpoint in self.endpoints if probe in endpoint.checks
         }
         return models.pop() if len(models) == 1 else None
+
+    @property
+    def not_operational(self) -> int:
+        return sum(endpoint.state is not State.OPERATIONAL for endpoint in self.endpoints)
 
     @property
     def in_lines(self) -> tuple[EndpointView, ...]:
@@ -566,7 +574,7 @@ class PageView(published.Status):
         urls = [endpoint.url for endpoint in self.endpoints if endpoint.testable]
         if self.crowded:
             endpoints = [self.by_path[pick.endpoint] for pick in self.shown_picks]
-            endpoints += [endpoint for service in self.services for endpoint in service.in_trouble]
+            endpoints += [endpoint for _, ill in self.in_trouble for endpoint in ill]
             urls = [endpoint.url for endpoint in endpoints if endpoint.testable]
         return tuple(dict.fromkeys(filter(None, urls)))
 
@@ -592,19 +600,36 @@ class PageView(published.Status):
         return len(self.endpoints) > CROWD
 
     @property
+    def by_service(self) -> bool:
+        """Say whether there are so many that the home page names services, and each has a page of its base URLs."""
+        return len(self.endpoints) > BY_SERVICE
+
+    @property
+    def in_trouble(self) -> tuple[tuple[ServiceView, tuple[EndpointView, ...]], ...]:
+        """Return what a crowded home page shows in full, by service; where it names services, the first of all."""
+        room = IN_FULL if self.by_service else sys.maxsize
+        shown = []
+        for service in self.services:
+            ill = service.in_trouble[:room]
+            room -= len(ill)
+            if ill:
+                shown.append((service, ill))
+        return tuple(shown)
+
+    @property
     def not_operational(self) -> int:
         return sum(endpoint.state is not State.OPERATIONAL for endpoint in self.endpoints)
 
     def ill_somewhere(self, service: ServiceView) -> tuple[EndpointView, ...]:
         """Return the base URLs that some place sees worse than well, the first of a crowd."""
         ill = {State.DEGRADED, State.PARTIAL, State.MAJOR}
-        paths = {
-            path
-            for vantage in self.vantages
-            for path, endpoint in vantage.by_path.items()
-            if endpoint.state in ill
-        }
-        return tuple(endpoint for endpoint in service.endpoints if endpoint.path in paths)[:IN_FULL]
+
+        def is_ill(path: str) -> bool:
+            seen = (vantage.by_path.get(path) for vantage in self.vantages)
+            return any(endpoint is not None and endpoint.state in ill for endpoint in seen)
+
+        found = (endpoint for endpoint in service.endpoints if is_ill(endpoint.path))
+        return tuple(islice(found, IN_FULL))
 
     @property
     def mains(self) -> tuple[str, ...]:

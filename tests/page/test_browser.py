@@ -202,6 +202,47 @@ async def test_among_many_base_urls_one_is_found_and_stays_found_after_a_refresh
         await web.close()
 
 
+HITS = """[[...document.querySelectorAll('#hits a')].filter(e => e.checkVisibility()).map(e => e.innerText.replace('\\n', ' ')),
+  found.textContent]"""
+
+
+async def test_where_the_home_page_names_services_the_search_finds_base_urls_in_a_list(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.page.view_models.BY_SERVICE", 100)
+    pages = Renderer().files(view(*worlds.crowd(200), {})[0])
+    publish(tmp_path, as_if_new(pages))
+    web = await served(tmp_path)
+    box = "document.querySelector('#find')"
+    seek = f"{box}.value = '{{}}'; {box}.dispatchEvent(new Event('input'))"
+    try:
+        async with browser.tab(390) as tab:
+            await tab.open(f"http://127.0.0.1:{web.port}/")
+            await tab.lay_out_all()
+            assert await tab.ask(HITS) == [[], ""]
+            assert await tab.ask(SIDEWAYS) <= 0
+            await tab.ask(seek.format("API4"))
+            await tab.until("found.textContent")
+            hits, text = await tab.ask(HITS)
+            assert text == "11 of 200 base URLs match."
+            assert len(hits) == 11
+            assert "https://api4.example" in hits[0]
+            await tab.ask(seek.format("mirror"))
+            await tab.until("found.textContent.startsWith('200')")
+            assert len((await tab.ask(HITS))[0]) == 50
+            await tab.ask(seek.format("many mirror 199"))
+            await tab.until("found.textContent.startsWith('1 ')")
+            await tab.open(await tab.ask("document.querySelector('#hits a').href"))
+            assert await tab.ask("document.querySelector('h1').textContent") == "Mirror 199"
+            assert tab.complaints == []
+            await tab.open(f"http://127.0.0.1:{web.port}/services/many/")
+            await tab.lay_out_all()
+            assert await tab.ask(FOUND) == 200
+            assert await tab.ask(SIDEWAYS) <= 0
+    finally:
+        await web.close()
+
+
 async def test_a_fresh_page_says_live_and_one_of_a_dead_daemon_says_stale(
     browser: Browser, address: str
 ) -> None:

@@ -269,9 +269,11 @@ def test_every_file_for_programs_is_documented(renderer: Renderer) -> None:
     }
     published = {re.sub(r"^api/v2/.*", "api/v2/*.json", name) for name in published}
     of_places = {name for name in named if "VANTAGE" in name}
+    of_many = {"names.json"}
+    assert of_many < named
     assert published == {
         name
-        for name in named - of_places
+        for name in named - of_places - of_many
         if not name.startswith(("favicon", "card-")) and not name.endswith(".html")
     }
     there = files(renderer, "places")
@@ -317,6 +319,43 @@ def test_of_many_base_urls_each_is_there_once_and_advice_that_several_share_is_g
     assert now.count("server error</a>") == 6
     assert now.count("The service or the provider behind it failed.") == 1
     assert now.count("Until this clears, use") == 1
+
+
+def test_of_very_many_base_urls_the_home_page_names_services_and_each_has_a_page(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Here 45 stand for two thousand. What is on the service's page is what the home page had."""
+    before = Renderer().files(view(*crowd(60), {})[0])["index.html"].decode()
+    monkeypatch.setattr("monitor.page.view_models.BY_SERVICE", 45)
+    files = Renderer().files(view(*crowd(60, ("en", "zh-CN")), {})[0])
+    home, service = files["index.html"].decode(), files["services/many/index.html"].decode()
+    shown = home.split('id="base-urls"')[1].split("</section>")[0]
+    in_full = re.findall(r'<li class="endpoint" id="many-e(\d+)"', shown)
+    assert in_full == ["0", "10", "20", "30", "40", "50"]
+    assert re.findall(r'<li class="row [^>]*><a href="([^"]+)">', shown) == ["services/many/"]
+    assert "<span>60 base URLs</span><span>6 not operational</span>" in shown
+    rows = re.compile(r'<li class="row" [^>]*><a href="(?:../../)?endpoints/many/e(\d+)/">')
+    assert rows.findall(service) == rows.findall(before)
+    assert re.findall(r'<li class="endpoint" id="many-e(\d+)"', service) == in_full
+    assert "services/many/" in files["zh-CN/index.html"].decode()
+    assert "zh-CN/services/many/index.html" in files
+    names = json.loads(files["names.json"])
+    assert len(names) == 60
+    assert names["many/e7"] == ["Many", "Mirror 7", "https://api7.example"]
+    for name, content in files.items():
+        if name.startswith("names."):
+            assert gzipped(content) <= 1200, name
+
+
+def test_in_very_many_services_the_first_twenty_base_urls_in_trouble_are_shown_in_full(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("monitor.page.view_models.BY_SERVICE", 250)
+    files = Renderer().files(view(*crowd(300), {})[0])
+    home = files["index.html"].decode()
+    assert home.count('<li class="endpoint" ') == 20
+    assert "30 not operational" in home
+    assert len(re.findall(r"connect-src [^;]*", home)[0].split()) <= 2 + 20 + 4
 
 
 @pytest.mark.slow
