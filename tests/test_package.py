@@ -266,6 +266,10 @@ def test_the_image_is_not_root_checks_its_health_and_is_without_complaint(tmp_pa
     assert run(lint, planted).returncode != 0
 
 
+PLACES = ROOT / "docs" / "compose" / "docker-compose.yml"
+COMPOSE = (ROOT / "docker-compose.yml", PLACES)
+
+
 def test_compose_runs_the_image_as_the_manual_does() -> None:
     """With a port of this machine alone, the same volumes, a read-only root file system and a minute to drain."""
     (service,) = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"].values()
@@ -280,12 +284,34 @@ def test_compose_runs_the_image_as_the_manual_does() -> None:
     assert service["restart"] == "unless-stopped"
 
 
-def test_the_compose_file_is_one_by_its_specification(tmp_path: Path) -> None:
+def test_the_compose_file_of_several_places_runs_each_as_the_simple_one_does() -> None:
+    (simple,) = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"].values()
+    services = yaml.safe_load(PLACES.read_text())["services"]
+    assert set(services) == {"db", "hub", "cn", "us"}
+    for name in ("hub", "cn", "us"):
+        for key in (
+            "restart",
+            "stop_grace_period",
+            "read_only",
+            "tmpfs",
+            "cap_drop",
+            "security_opt",
+        ):
+            assert services[name][key] == simple[key], (name, key)
+        assert services[name]["image"] == services["hub"]["image"] != simple["image"]
+    assert (PLACES.parent / services["hub"]["build"]["context"]).resolve() == ROOT
+    assert services["hub"]["ports"] == simple["ports"]
+    assert [name for name, each in services.items() if "ports" in each] == ["hub"]
+    assert services["hub"]["build"]["args"] == {"EXTRAS": "postgres"}
+    assert "ARG EXTRAS=" in (ROOT / "Dockerfile").read_text()
+
+
+@pytest.mark.parametrize("file", COMPOSE, ids=lambda file: file.parent.name)
+def test_the_compose_file_is_one_by_its_specification(tmp_path: Path, file: Path) -> None:
     lint = Path(sys.executable).parent / "check-jsonschema"
     if not lint.exists():
         pytest.skip("check-jsonschema is not installed (it is in the extra `dev`)")
     specified = (lint, "--builtin-schema", "vendor.compose-spec")
-    file = ROOT / "docker-compose.yml"
     done = run(*specified, file)
     assert done.returncode == 0, done.stdout
     planted = tmp_path / "docker-compose.yml"

@@ -28,6 +28,10 @@ COMPOSE = ("tests/test_package.py", "wants a container engine; the file is held 
 DEBIAN = ("tests/service/test_debian.py", "wants a machine")
 SERVER = ("tests/cli/test_store_on_a_server.py", "takes these lines from the page to a real server")
 AGENT = ("tests/agent/test_two_places.py", "wants two daemons")
+PLACES = (
+    "tests/test_package.py",
+    "wants a container engine; the file is held to its specification",
+)
 ELSEWHERE = {
     'monitor agent add cn --name "Shanghai" --url https://status.example.org': AGENT,
     "monitor agent https://status.example.org": AGENT,
@@ -65,6 +69,15 @@ ELSEWHERE = {
     ),
     "docker compose up -d --build": COMPOSE,
     "docker compose exec monitor monitor status": COMPOSE,
+    "cd docs/compose": PLACES,
+    "mkdir hub secrets && openssl rand -hex 24 > secrets/STORE_PASSWORD": PLACES,
+    "vi hub/monitor.toml": PLACES,
+    "chown -R 10001 hub secrets": PLACES,
+    "docker compose up -d --build --wait hub": PLACES,
+    "for place in cn us; do docker compose exec -T hub monitor agent add $place --url http://hub:8080"
+    " --config /etc/monitor/monitor.toml | tail -1 > secrets/$place.line; done": PLACES,
+    "chown 10001 secrets/*.line && chmod 600 secrets/*.line": PLACES,
+    "docker compose up -d": PLACES,
     "docker build -t monitor .": CONTAINER,
     "docker run -d --read-only --tmpfs /tmp --stop-timeout 60 -p 127.0.0.1:8080:8080"
     " -v monitor:/var/lib/monitor -v ./monitor.toml:/etc/monitor/monitor.toml:ro"
