@@ -75,6 +75,7 @@ bench: $(VENV)/.dev ## what it costs, beside its targets, into docs/performance.
 	-$(BENCH)/lateness.py 100 1000
 	-$(BENCH)/start.py 5
 	-$(BENCH)/endurance.py 5
+	-$(BENCH)/many_vantages.py hub 120
 	-$(BENCH)/storage.py 20000
 	-$(BENCH)/history.py 1000
 	-$(BENCH)/render.py 1000

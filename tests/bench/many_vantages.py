@@ -2,8 +2,10 @@
 
     python tests/bench/many_vantages.py agent [SECONDS]     an agent with 36 checks: CPU, and bytes that it sends
     python tests/bench/many_vantages.py asleep [SECONDS]    an agent that is stopped for so long, as a laptop that sleeps
-    python tests/bench/many_vantages.py hub [SECONDS] [VANTAGES] [CHECKS]    each sends CHECKS results a minute
+    python tests/bench/many_vantages.py hub [SECONDS] [VANTAGES] [CHECKS] [ENGINE]    each sends CHECKS results a minute
 
+Without CHECKS there are two sizes, without ENGINE a hub for each. The store is in a file (`sqlite`), or with `postgresql`
+on a server of its own, which waits for its disk.
 Every process is on this machine, and a busy machine is slower. CPU is what the kernel accounts to the process.
 """
 
@@ -18,8 +20,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -33,12 +36,20 @@ from monitor.agent.signature import PrivateKey, new_key
 from monitor.agent.wire import Batch, SentRun, encode_batch, encode_run
 from monitor.clock import SystemClock
 from monitor.model import Failure, FailureKind, Outcome, Result, Timings
+from monitor.store.engines import database
+
+sys.path.append(str(Path(__file__).parents[1] / "store"))
+from postgres import postgres
 
 CHECKS = 36
 AGENT_CPU, AGENT_KBPS = 1.0, 1.0
 """Per cent of a core, and KB a second."""
 CAUGHT_UP_S = 30.0
 HUB_CPU, LATE_MS = 15.0, 20.0
+BACKENDS_CPU = 3.0
+AIMED_AT = 10_000
+"""Results a minute that the hub's target is for."""
+SIZES, ENGINES = (1000, 3000), ("sqlite", "postgresql")
 PUSH_S = 10.0
 WARM_UP_S = 30.0
 HUB_WARM_UP_S = 180.0
@@ -190,11 +201,66 @@ def _fresh(hub: Path, since: float) -> list[float]:
         return [row[0] for row in connection.execute(query, (since * 1000,))]
 
 
-async def a_hub(seconds: float, vantages: int, checks: int) -> int:
+@dataclass(frozen=True)
+class Engine:
+    """Where a hub's store is, and the process of the server that holds it: 0 where there is none."""
+
+    name: str
+    url: str
+    server: int = 0
+
+    def cpu(self) -> float:
+        """Return the seconds of CPU of the server, of its backends and of those that have ended."""
+        if not self.server:
+            return 0.0
+        postmaster = _times(self.server)
+        processes = [int(each.name) for each in Path("/proc").iterdir() if each.name.isdigit()]
+        backends = [_times(pid) for pid in processes if _parent(pid) == self.server]
+        return sum((*postmaster, *(time for backend in backends for time in backend[:2])))
+
+    def ask(self, query: str) -> list[tuple[float]]:
+        engine = database(self.url).reading()
+        with engine.connect() as connection:
+            rows = connection.exec_driver_sql(query).all()
+        engine.dispose()
+        return [(float(row[0]),) for row in rows]
+
+
+@contextmanager
+def engine_of(name: str, folder: Path) -> Iterator[Engine]:
+    if name == "sqlite":
+        yield Engine(name, f"sqlite:///{folder / 'monitor.db'}")
+        return
+    with postgres(options="-c fsync=on") as server:
+        postmaster = int((server.folder / "data" / "postmaster.pid").read_text().split()[0])
+        yield Engine(name, server.fresh(), postmaster)
+
+
+def _times(pid: int) -> list[float]:
+    """Return a process's seconds in user and system mode, and those of its children that have ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return [0.0] * 4
+    return [int(ticks) / os.sysconf("SC_CLK_TCK") for ticks in fields[11:15]]
+
+
+def _parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+async def a_hub(seconds: float, vantages: int, checks: int, engine_name: str) -> int:
     """The hub's own 36 checks run beside what the others push; what these probe it asks once a day."""
     keys = {f"v{number}": new_key() for number in range(vantages)}
     port = free_port()
-    with tempfile.TemporaryDirectory() as name, upstream() as asked:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        upstream() as asked,
+        engine_of(engine_name, Path(name)) as engine,
+    ):
         hub = Path(name) / "hub"
         hub.mkdir()
         own = "".join(f'e{n} = {{ url = "{asked.url}", ca_file = "${{CA}}" }}\n' for n in range(36))
@@ -204,6 +270,7 @@ async def a_hub(seconds: float, vantages: int, checks: int) -> int:
         places = "".join(f'[vantage.{id_}]\nkey = "{key.public}"\n' for id_, key in keys.items())
         (hub / "monitor.toml").write_text(
             f'[monitor]\nvantage = "fra"\nlisten = "127.0.0.1:{port}"\ncontrols = "off"\n'
+            f'store = "{engine.url}"\n'
             '[channel.phone]\nurl = "json://127.0.0.1:9/"\n'
             '[service.own]\nprobes = { http = { every = "20s", path = "/v1/models" } }\n'
             f"[service.own.endpoints]\n{own}"
@@ -218,24 +285,32 @@ async def a_hub(seconds: float, vantages: int, checks: int) -> int:
         ]
         await asyncio.sleep(HUB_WARM_UP_S)
         cpu, since = cpu_of(process.pid), SystemClock().now().timestamp() * 1000
-        stored = _count(hub, since)
+        backends, load = engine.cpu(), os.getloadavg()[0]
+        began = time.monotonic()
         await asyncio.sleep(seconds)
-        cpu, stored = cpu_of(process.pid) - cpu, _count(hub, since)
+        took = time.monotonic() - began
+        cpu, backends = cpu_of(process.pid) - cpu, engine.cpu() - backends
+        stored = await asyncio.to_thread(_count, engine, since)
         memory = rss_mb(process.pid)
         for task in pushing:
             task.cancel()
         await asyncio.gather(*pushing, return_exceptions=True)
-        late = _lateness(hub, since)
+        late = _lateness(engine, since)
         process.kill()
         process.wait()
-    rate = 60 * stored / seconds
-    table = Table(f"{vantages} vantages x {checks} checks a minute, {seconds:.0f} s")
-    table.add("results stored", rate, "a minute")
-    table.add("CPU of the hub", 100 * cpu / seconds, "% of a core", at_most=HUB_CPU)
+    table = Table(
+        f"{vantages} vantages x {checks:,} checks a minute, {engine.name}, {seconds:.0f} s, load {load:.1f} when it began"
+    )
+    table.add("results stored", 60 * stored / took, "a minute")
+    small = vantages * checks <= AIMED_AT
+    table.add("CPU of the hub", 100 * cpu / took, "% of a core", at_most=HUB_CPU if small else None)
     table.add("CPU a result", 1e6 * cpu / max(stored, 1), "us")
+    if engine.server:
+        share = 100 * backends / took
+        table.add("CPU of the server and its backends", share, "% of a core", at_most=BACKENDS_CPU)
     table.add("lateness of its own checks, p50", quantile(late, 0.5), "ms")
     table.add("lateness of its own checks, p99", quantile(late, 0.99), "ms", at_most=LATE_MS)
-    table.add("memory", memory, "MB")
+    table.add("memory of the hub", memory, "MB")
     return table.print()
 
 
@@ -292,28 +367,30 @@ def _sent(vantage: str, place: int, at: object, rng: random.Random) -> SentRun:
     return SentRun(result=result)
 
 
-def _count(hub: Path, since: float) -> int:
+def _count(engine: Engine, since: float) -> float:
     """Count the runs of others that began since then."""
-    query = "SELECT count(*) FROM runs JOIN checks ON checks.id = check_id WHERE vantage != 'fra' AND at >= ?"
-    with closing(sqlite3.connect(f"file:{hub / 'monitor.db'}?mode=ro", uri=True)) as connection:
-        return int(connection.execute(query, (since,)).fetchone()[0])
+    query = f"SELECT count(*) FROM runs JOIN checks ON checks.id = check_id WHERE vantage <> 'fra' AND at >= {since:.0f}"  # our own words
+    return engine.ask(query)[0][0]
 
 
-def _lateness(hub: Path, since: float) -> list[float]:
-    query = "SELECT late_ms FROM runs JOIN checks ON checks.id = check_id WHERE vantage = 'fra' AND at >= ?"
-    with closing(sqlite3.connect(f"file:{hub / 'monitor.db'}?mode=ro", uri=True)) as connection:
-        return [float(row[0]) for row in connection.execute(query, (since,))]
+def _lateness(engine: Engine, since: float) -> list[float]:
+    query = f"SELECT late_ms FROM runs JOIN checks ON checks.id = check_id WHERE vantage = 'fra' AND at >= {since:.0f}"  # our own words
+    return [row[0] for row in engine.ask(query)]
 
 
 def main() -> int:
     what, *sizes = sys.argv[1:] or ["agent"]
-    numbers = [float(size) for size in sizes]
+    numbers = [float(size) for size in sizes if not size.isalpha()]
     seconds = numbers[0] if numbers else 180
     if what == "hub":
-        vantages, checks = (
-            (*map(int, numbers[1:]), 10, 1000)[:2] if len(numbers) > 2 else (10, 1000)
+        vantages = int(numbers[1]) if len(numbers) > 1 else 10
+        checks = [int(numbers[2])] if len(numbers) > 2 else SIZES
+        engines = [each for each in sizes if each.isalpha()] or ENGINES
+        return sum(
+            asyncio.run(a_hub(seconds, vantages, count, engine))
+            for count in checks
+            for engine in engines
         )
-        return asyncio.run(a_hub(seconds, vantages, checks))
     return asyncio.run(asleep(seconds) if what == "asleep" else an_agent(seconds))
 
 
