@@ -100,7 +100,9 @@ class Courier:
         rng: Random,
         on_message: Callable[[OutboxMessage, Message], None] = lambda *_: None,
         is_blind: Callable[[], bool] = lambda: False,
+        may_send: Callable[[], bool] = lambda: True,
     ) -> None:
+        """Nothing is sent any more once it may not: another daemon does it."""
         self._outbox = outbox
         self._channels = channels
         self.send_event: SendEvent = no_webhooks
@@ -108,7 +110,7 @@ class Courier:
         self._clock = clock
         self._rng = rng
         self._on_message = on_message
-        self._is_blind = is_blind
+        self._is_blind, self._may_send = is_blind, may_send
         self._wake = asyncio.Event()
         self._busy: dict[str, asyncio.Task[int]] = {}
         self._recent: dict[str, deque[float]] = {}
@@ -158,6 +160,15 @@ class Courier:
                 self._busy[channel] = task = asyncio.create_task(work, name=f"to {channel}")
                 task.add_done_callback(partial(self._free, channel))
 
+    def cut_off(self) -> None:
+        """Break off what is being sent; whether it was taken is not known."""
+        for task in self._busy.values():
+            task.cancel()
+
+    def _must_be_allowed(self) -> None:
+        if not self._may_send():
+            raise NotDeliveredError("another daemon tells it")
+
     def _must_pause(self, channel: str) -> bool:
         recent, now = self._recent.setdefault(channel, deque()), self._clock.monotonic()
         while recent and now - recent[0] >= 60:
@@ -200,6 +211,7 @@ class Courier:
             if row.incident in held_up:
                 continue
             try:
+                self._must_be_allowed()
                 await self.send_event(row)
             except ReceiverGoneError as error:
                 _log_given_up(row)
@@ -270,6 +282,7 @@ class Courier:
         recent = self._recent.setdefault(channel, deque())
         for place, part in enumerate(left):
             try:
+                self._must_be_allowed()
                 await self._channels.send(channel, part)
             except NotDeliveredError as error:
                 if is_begun or error.is_taken_by_some:

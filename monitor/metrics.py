@@ -494,11 +494,8 @@ _FAMILIES = (
 
 
 def _monitor(state: MonitorState) -> Iterator[Metric]:
-    yield InfoMetricFamily(
-        "monitor_build",
-        "Which monitor this is.",
-        value={"version": state.version, "vantage": state.vantage},
-    )
+    yield _build(state.version, state.vantage)
+    yield _role(is_leader=True)
     healthy = 0.0 if state.trouble else 1.0
     yield _gauge("monitor_healthy", "What /healthz says.", [((), healthy)], ())
     yield _gauge("monitor_checks", "Checks configured.", [((), len(state.checks))], ())
@@ -543,6 +540,24 @@ def _monitor(state: MonitorState) -> Iterator[Metric]:
     yield dropped
     if state.agents:
         yield from _agents(state)
+
+
+def standby_report(version: str, vantage: str, accepts: str) -> tuple[bytes, str]:
+    """Return what a daemon that waits to take over has to say, and its content type."""
+    encode, content_type = choose_encoder(accepts)
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Families([_build(version, vantage), _role(is_leader=False)]))
+    return encode(registry), content_type
+
+
+def _build(version: str, vantage: str) -> Metric:
+    which = {"version": version, "vantage": vantage}
+    return InfoMetricFamily("monitor_build", "Which monitor this is.", value=which)
+
+
+def _role(*, is_leader: bool) -> Metric:
+    text = "Whether this daemon probes and tells; 0: it is the standby."
+    return _gauge("monitor_leader", text, [((), float(is_leader))], ())
 
 
 def _agents(state: MonitorState) -> Iterator[Metric]:

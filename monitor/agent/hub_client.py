@@ -19,8 +19,11 @@ from monitor.store.run_rows import millis
 
 log = logging.getLogger(__name__)
 _TIMEOUT = aiohttp.ClientTimeout(total=40, sock_connect=10)
+_ANSWER_S = 20.0
+"""How long a hub may take to answer where there is another to ask: one that hangs takes connections all the same."""
 _MOST_ANSWER = 4 << 20
 """Bytes of a configuration."""
+_HURRIED = aiohttp.ClientTimeout(total=40, sock_connect=10, sock_read=_ANSWER_S)
 _PASSED_ON = {502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 530}
 """Statuses of what stands before a hub that is away, or of one that is not the leader."""
 
@@ -181,7 +184,8 @@ class HubClient:
                 from monitor.probes.wire.socks import socks_connector  # noqa: PLC0415  # an extra
 
                 connector = socks_connector(self._proxy)
-            self._session = aiohttp.ClientSession(connector=connector, timeout=_TIMEOUT)
+            timeout = _TIMEOUT if len(self._hubs) == 1 else _HURRIED
+            self._session = aiohttp.ClientSession(connector=connector, timeout=timeout)
         return self._session
 
     @property

@@ -73,10 +73,10 @@ def _spent(why: str, say: Language) -> str:
     return spent[:1].upper() + spent[1:] + say.gettext(". ").rstrip()
 
 
-def started(memory: RestartState, context: Context) -> str | None:
+def started(memory: RestartState, context: Context, before: str | None = None) -> str | None:
     """Return what is told at a start; None after a clean and short stop.
 
-    Of many crashes within an hour the 1st, 2nd, 4th, 8th and so on is told.
+    `before` is the daemon from which this one took over, where it has waited for that. Of many crashes within an hour the 1st, 2nd, 4th, 8th and so on is told.
     """
     if memory.last_seen is None:
         return None
@@ -86,7 +86,9 @@ def started(memory: RestartState, context: Context) -> str | None:
     if gap < GAP and not crashed:
         return None
     title = say.gettext("monitor: crashed")
-    if gap >= GAP:
+    if before and not memory.stopped_cleanly:
+        title = say.gettext("monitor: the standby has taken over")
+    elif gap >= GAP:
         title = say.gettext("monitor: was down for %(lasted)s", lasted=lasted(gap, context))
     begin, end = moment(memory.last_seen, context), moment(context.now, context)
     unprobed = say.gettext("From %(begin)s to %(end)s nothing was probed.", begin=begin, end=end)
@@ -97,7 +99,14 @@ def started(memory: RestartState, context: Context) -> str | None:
             lasted=lasted(gap, context),
         )
     lines = [f"👁 {title}", unprobed]
-    if not memory.stopped_cleanly:
+    if before and not memory.stopped_cleanly:
+        what = say.gettext(
+            "Until then %(who)s led; it gave no more signs of life: a crash, a hang, a loss of power, or a"
+            " network that is cut.",
+            who=before,
+        )
+        lines.append(what)
+    elif not memory.stopped_cleanly:
         lines.append(say.gettext("It did not stop by itself: a crash, a kill, or a loss of power."))
     if number > 1 and crashed:
         lines.append(say.gettext("Crashes within an hour: %(num)s. Its log says why.", num=number))

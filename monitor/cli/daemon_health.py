@@ -33,6 +33,8 @@ class DaemonHealth:
     since: datetime | None = None
     host: str = ""
     """Its machine, where it is another one than ours."""
+    leads_since: datetime | None = None
+    """When it began to write a store that a standby may take over."""
 
 
 def daemon_health(config: Config) -> DaemonHealth | None:
@@ -42,7 +44,8 @@ def daemon_health(config: Config) -> DaemonHealth | None:
         return None
     answer = None if holder.host else _healthz(config.metrics or config.listen)
     trouble = _silence(config) if answer is None else answer or None
-    return DaemonHealth(holder.pid, trouble, _started(config, holder.pid), holder.host)
+    since = _started(config, holder.pid)
+    return DaemonHealth(holder.pid, trouble, since, holder.host, holder.since)
 
 
 def _healthz(listen: tuple[str, int] | None) -> str | None:

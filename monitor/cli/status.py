@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -46,7 +46,7 @@ from monitor.model.duration import format_duration
 from monitor.model.errors import delivery_remedy
 from monitor.model.result_json import result_document
 from monitor.ranking import Candidate, Pick, candidates, choose, last_picks, main_check
-from monitor.store import Store
+from monitor.store import Store, WaitingDaemon
 from monitor.store.small_tables import FORMER, MOVED_CHATS, earlier_ids
 
 CHECK_COLUMNS = ("check", "outcome", "asked", "ttft p50", "up, 24 h", "why")
@@ -58,16 +58,20 @@ _MAX_ROWS = 20
 def command(path: ConfigPath = None, as_json: AsJson = False) -> None:
     """Show what the store knows: every check, open incidents, undelivered messages, spend."""
     loaded = load(path, secrets=Secrets.NONE)
-    daemon = daemon_health(loaded)
+    daemon, waiting = daemon_health(loaded), standbys(loaded)
     if daemon and not as_json:  # first, because a broken store may end this command
         say(daemon_line(daemon, SystemClock().now()))
     snapshot = read_snapshot(loaded)
     if as_json:
-        show_json(document(loaded, snapshot, daemon))
+        show_json(document(loaded, snapshot, daemon, waiting))
         return
     if not daemon:
         say("No daemon runs; this is what the last one stored.")
-    for line in (*recommendation_lines(loaded, snapshot), *vantage_lines(loaded, snapshot.at)):
+    for line in (
+        *standby_lines(daemon, waiting),
+        *recommendation_lines(loaded, snapshot),
+        *vantage_lines(loaded, snapshot.at),
+    ):
         say(line)
     for before, after in moved_chats(loaded).items():
         say(
@@ -177,6 +181,23 @@ def daemon_line(daemon: DaemonHealth, now: datetime) -> str:
     if daemon.since is None or daemon.since > now:  # the clock was set back
         return f"The daemon runs ({process})."
     return f"The daemon has been running for {format_duration(now - daemon.since)} ({process})."
+
+
+def standbys(config: Config) -> tuple[WaitingDaemon, ...]:
+    """Return the daemons that wait to take over; where none does, the one that was heard last."""
+    waiting = Store.waiting(config.store)
+    return tuple(standby for standby in waiting if standby.is_heard) or waiting[:1]
+
+
+def standby_lines(daemon: DaemonHealth | None, waiting: Sequence[WaitingDaemon]) -> Iterator[str]:
+    """Say who leads and since when, and who waits to take over, where the store is one that allows it."""
+    if daemon and daemon.leads_since:
+        yield f"It has led since {utc_time(daemon.leads_since)} UTC."
+    for standby in waiting:
+        silent = format_duration(timedelta(seconds=round(standby.silent_s)))
+        word = "waits to take over; heard" if standby.is_heard else "has not been heard for"
+        ago = " ago" if standby.is_heard else ""
+        yield f"The standby (process {standby.pid} on {standby.host}) {word} {silent}{ago}."
 
 
 def recommendations(config: Config, snapshot: Snapshot) -> dict[str, Candidate | None]:
@@ -369,7 +390,12 @@ def _budget(budget: DailyBudget | None) -> str:
     return f"{budget.money} {budget.currency}"
 
 
-def document(config: Config, snapshot: Snapshot, daemon: DaemonHealth | None) -> dict[str, Any]:
+def document(
+    config: Config,
+    snapshot: Snapshot,
+    daemon: DaemonHealth | None,
+    waiting: Sequence[WaitingDaemon] = (),
+) -> dict[str, Any]:
     unmeasured = _unmeasured(config, snapshot)
     return {
         "vantage": config.vantage,
@@ -378,7 +404,18 @@ def document(config: Config, snapshot: Snapshot, daemon: DaemonHealth | None) ->
             "pid": daemon.pid,
             "since": daemon.since and iso_time(daemon.since),
             "trouble": daemon.trouble,
+            "host": daemon.host,
+            "leads_since": daemon.leads_since and iso_time(daemon.leads_since),
         },
+        "standby": [
+            {
+                "pid": standby.pid,
+                "host": standby.host,
+                "heard_at": iso_time(standby.heard),
+                "heard": standby.is_heard,
+            }
+            for standby in waiting
+        ],
         "use": {
             service: pick
             and {

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import faulthandler
 import gc
 import logging
 import os
@@ -27,13 +28,14 @@ from monitor.daemon.metrics_push import MetricsPush
 from monitor.daemon.reload import Reloader, forget_removed
 from monitor.daemon.self_monitor import SelfMonitor
 from monitor.daemon.self_report import health, hung, monitor_state
+from monitor.daemon.standby import Standby, machine
 from monitor.daemon.systemd import StoreWatchdog, sd_notify, watchdog_interval
-from monitor.logs import RepeatFilter
+from monitor.logs import RepeatFilter, quoted
 from monitor.metrics import Metrics, MetricsSnapshot
 from monitor.model import Notice, Redactor, RestartState, StoreError
 from monitor.probes.wire.resolver import Resolve, system_resolve
 from monitor.ranking import RecentAnswers
-from monitor.store import AlsoWritten, Store
+from monitor.store import AlsoWritten, Holder, InUseError, Store
 from monitor.store.small_tables import TOLD_PRICES
 
 if TYPE_CHECKING:
@@ -48,6 +50,9 @@ LAST_DELIVERY = timedelta(seconds=5)
 PUBLISH_INTERVAL = timedelta(seconds=10)
 PRUNE_INTERVAL = timedelta(minutes=10)
 HOUSEKEEPING_INTERVAL = timedelta(seconds=15)
+LEASE_LOOK_S = 0.25
+LAST_WORDS_S = 5.0
+"""How long a daemon that leads no more waits for its store to be closed, before it ends all the same."""
 GC_THRESHOLDS = 2000, 10, 100
 """A full collection takes 0.1 s with a thousand checks, and Python would have one every few seconds."""
 CHECKS_PER_GC_THRESHOLD = 20
@@ -107,6 +112,9 @@ class Daemon:
             also=role.also,
         )
         self.self_monitor = SelfMonitor(self.store, clock)
+        self._standby = Standby(config, self.store, clock, self.stop)
+        self._before: Holder | None = None
+        """The daemon that we waited for, and took over from."""
         self.deps = Dependencies(
             config=config,
             clock=clock,
@@ -125,7 +133,8 @@ class Daemon:
         """Run until `stop` is set or a signal comes; raises MonitorError if it cannot start."""
         # Before others find us by our store; SIGTERM still ends a start at once.
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload_requested.set)
-        self.store.open()
+        if not await self._claim_store():
+            return
         try:
             state = self.store.recall()
             components = Components.build(self.deps, state)
@@ -136,9 +145,40 @@ class Daemon:
             async with _signals(self.stop):
                 await self._run_components(components, state)
         finally:
-            await self.store.close()
+            await self._close_store()
+            faulthandler.cancel_dump_traceback_later()
             asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
             log.info("event=stopped")
+
+    async def _claim_store(self) -> bool:
+        """Claim the store; where another daemon leads and may be followed, wait for it. False where we were stopped."""
+        opened = False
+        try:
+            while not opened:
+                leader = await asyncio.to_thread(self.store.leader)
+                if leader is not None:
+                    async with _signals(self.stop):
+                        self._before = await self._standby.wait(leader)
+                    if self._before is None:
+                        log.info("event=stopped")
+                        return False
+                opened = self._has_opened()
+        finally:
+            if not opened:
+                self.store.wait_no_more()
+        if self._before:
+            log.warning("event=takes_over from=%s", quoted(machine(self._before)))
+        return True
+
+    def _has_opened(self) -> bool:
+        """Open the store; False where another daemon that we can wait for was quicker."""
+        try:
+            self.store.open()
+        except InUseError:
+            if not self.store.has_lease:
+                raise
+            return False
+        return True
 
     async def _run_components(self, components: Components, state: RestartState) -> None:
         async with contextlib.AsyncExitStack() as stack:
@@ -154,6 +194,9 @@ class Daemon:
             )
             await self.stop.wait()
             sd_notify("STOPPING=1")
+            if self.store.lost:
+                await self._step_down(components, loops)
+                raise StoreError(self.store.lost)
             await self._drain(components, loops)
 
     def _start(self, components: Components, state: RestartState) -> list[asyncio.Task[None]]:
@@ -183,6 +226,8 @@ class Daemon:
                 for name, loop in self.role.loops(self, components).items()
             ),
         ]
+        if self.store.has_lease:
+            loops.append(asyncio.create_task(self._watch_lease(), name="lease"))
         if self.role.publishes:
             publishing = components.publisher.run(self.stop, self.publish_every, self.store.changes)
             loops.append(asyncio.create_task(publishing, name="publisher"))
@@ -305,7 +350,8 @@ class Daemon:
             goes_on = components.hub.events if components.hub else frozenset()
             ended = [row for row in state.begun if row.event not in goes_on]
             await self.store.save(outgoing=components.alerts.end_begun(ended, now))
-        text = self_alerts.started(state, self._context(components, now))
+        before = machine(self._before) if self._before else None
+        text = self_alerts.started(state, self._context(components, now), before)
         if text:
             log.warning('event=gap why="%s"', text.splitlines()[0])
             await self._notify(components, Notice(text, self_alerts.STOPPED), now)
@@ -364,6 +410,34 @@ class Daemon:
             rows = components.alerts.notice(notice, now)
             told = (TOLD_PRICES, digest.told_until.isoformat())
             await self.store.save(outgoing=rows, values=(told,))
+
+    async def _watch_lease(self) -> None:
+        """End all as soon as another daemon may lead."""
+        while not self.stop.is_set():
+            if why := self.store.lost:
+                log.critical('event=leads_no_more why="%s"', why)
+                faulthandler.dump_traceback_later(2 * LAST_WORDS_S, exit=True)  # should we hang
+                self.stop.set()
+                return
+            await asyncio.sleep(LEASE_LOOK_S)
+
+    async def _step_down(self, components: Components, loops: list[asyncio.Task[None]]) -> None:
+        """Cut off all that acts: another daemon leads, or may at any moment, and nothing of ours counts any more."""
+        for loop in loops:
+            loop.cancel()
+        components.courier.cut_off()
+        await components.schedule.drain(timedelta(0))
+        await asyncio.gather(*loops, return_exceptions=True)
+
+    async def _close_store(self) -> None:
+        """Close the store. Where it is ours no more nothing is left to write, and we wait for no answer of it for long."""
+        closing = asyncio.create_task(self.store.close())
+        done, _ = await asyncio.wait({closing}, timeout=LAST_WORDS_S if self.store.lost else None)
+        if not done:
+            log.critical("event=ended why=%s", quoted("the store gives no answer"))
+            logging.shutdown()
+            os._exit(1)  # threads that wait for an answer would keep the process for minutes
+        await closing
 
     async def _drain(self, components: Components, loops: list[asyncio.Task[None]]) -> None:
         """End the probes first, so that their results are still committed, told and shown."""

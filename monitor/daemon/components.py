@@ -209,7 +209,7 @@ class Components:
         if self.hub:
             self.hub.change(config, deps.redact)
         if self.web:
-            self.web.change(config.page.dir, _page_host(config))
+            self.web.change(config.page.dir, page_host(config))
             self.web.answer_agents(self.hub.respond if self.hub else None)
         if self.metrics_server:
             report = metrics_report(deps, self.schedule, self.cycle.ledger, self.alerts, self.hub)
@@ -335,6 +335,8 @@ def _beside(deps: Dependencies) -> Callable[[Check], list[Check]]:
 
 def _tick(deps: Dependencies, cycle: Cycle) -> RunCheck:
     async def tick(check: Check, due: Due) -> float | None:
+        if deps.store.lost:
+            return None  # another daemon probes
         deps.metrics.due(check.key, deps.config.vantage, due.missed)
         return await cycle.tick(check, due)
 
@@ -410,6 +412,7 @@ def _courier(deps: Dependencies, alerts: AlertEngine, bots: TelegramBots) -> Cou
         rng=deps.rng,
         on_message=deps.listeners.on_message,
         is_blind=lambda: alerts.is_blind,
+        may_send=lambda: deps.store.lost is None,
     )
     loop = asyncio.get_running_loop()
 
@@ -477,13 +480,13 @@ def make_web(deps: Dependencies, schedule: Schedule, hub: "Hub | None") -> WebSe
         host,
         port,
         lambda: health(deps, schedule),
-        page_host=_page_host(deps.config),
+        page_host=page_host(deps.config),
     )
     server.answer_agents(hub.respond if hub else None)
     return server
 
 
-def _page_host(config: Config) -> str | None:
+def page_host(config: Config) -> str | None:
     return urlsplit(config.page.url or "").hostname
 
 

@@ -7,19 +7,28 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from operator import attrgetter
+from pathlib import Path
 
 from aiohttp import web
 
 from monitor.agent.clock_offset import NOTICE_MS
 from monitor.agent.ingest import AgentApi, Heard, HubSettings, IngestCounts
-from monitor.agent.signature import load_or_make
+from monitor.agent.signature import load_key, load_or_make
 from monitor.alerts import AlertEngine, Context, self_alerts
 from monitor.clock import Clock
 from monitor.config import Config
 from monitor.config.agent_document import agent_document
 from monitor.cycle import is_declared_limit
 from monitor.logs import RepeatFilter
-from monitor.model import AgentState, Notice, Redactor, RunRecord, Vantage, place_state
+from monitor.model import (
+    AgentState,
+    MonitorError,
+    Notice,
+    Redactor,
+    RunRecord,
+    Vantage,
+    place_state,
+)
 from monitor.model.dealing import agent_id
 from monitor.store import Store
 from monitor.store.agents import newest_results, states
@@ -32,6 +41,22 @@ _LOOKS_S = 60.0
 """Whoever looks more seldom was stopped in between, and heard nobody."""
 KEY_FILE = "hub.key"
 """The hub's own key, in the folder of its state: it signs what agents are told to probe."""
+PUBLIC_KEY = "hub_key"
+"""The store's name for the public half of it."""
+
+
+def must_have_key(state: Path, public: str | None) -> None:
+    """Raise MonitorError unless this folder has the key of the hub that leads, which is all that its agents believe."""
+    path = state / KEY_FILE
+    try:
+        own = load_key(path).public
+    except FileNotFoundError:
+        own = ""
+    if public is not None and own != public:
+        what = "is not the key of the hub that leads" if own else "is missing"
+        raise MonitorError(
+            f"{path} {what}, and agents believe nothing that another key has signed; copy {KEY_FILE} from the hub that leads"
+        )
 
 
 class Hub:
@@ -61,9 +86,11 @@ class Hub:
         """What is known of each agent, by public key."""
         self.states = store.agents
         """What is known of each place by its agents, by vantage; snapshots have it too."""
+        key = load_or_make(config.state / KEY_FILE)
+        self._public_key = key.public
         self._api = AgentApi(
             store,
-            key=load_or_make(config.state / KEY_FILE),
+            key=key,
             clock=clock,
             settings=self._settings(config, redact),
             on_heard=self._heard,
@@ -72,6 +99,7 @@ class Hub:
 
     async def load(self) -> None:
         """Recall who was heard, and who was told as silent, before this daemon began. Raises StoreError."""
+        self._store.keep(values=((PUBLIC_KEY, self._public_key),))
         keys = {vantage.id: vantage.public_keys for vantage in self._config.vantages}
         agents = await self._store.ask(lambda connection: states(connection, keys))
         self._api.recall(agents)

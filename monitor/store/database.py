@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum, auto
 from pathlib import Path
 from typing import Protocol
@@ -30,6 +31,8 @@ UNREADABLE = (
 )
 """What is raised where a row holds what nobody has written."""
 
+HEARD_S = 15.0
+
 
 class InUseError(StoreError):
     """Another daemon writes this store: waiting would not help."""
@@ -50,10 +53,29 @@ class Meaning(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The daemon that writes a store: its process, and its machine unless it is this one."""
+    """The daemon that writes a store: its process, its machine unless it is this one, and since when where that is known."""
 
     pid: int
     host: str = ""
+    since: datetime | None = None
+    id: str = ""
+    """Tells its lives apart, where the store keeps that."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingDaemon:
+    """A daemon that takes the store over when the one that writes it fails: its process, its machine, its last word."""
+
+    pid: int
+    host: str
+    heard: datetime
+    silent_s: float
+    """Since then, by the store's clock."""
+
+    @property
+    def is_heard(self) -> bool:
+        """Tell whether it would take over now: one that waits says so every other second."""
+        return self.silent_s <= HEARD_S
 
 
 class Rows(Protocol):
@@ -70,17 +92,26 @@ class Rows(Protocol):
 
 
 class Upkeep(Protocol):
-    """Looks after a store that we write, in the writer's thread; only `suspected` may be called from any."""
+    """Looks after a store that we write, in the writer's thread; only `suspected` and `lost` may be called from any."""
 
     look_every_s: float
+    has_lease: bool
+    """Whether the claim of a daemon runs out, so that another one may wait for it."""
     max_size: int | None
     """Bytes that the store should not exceed."""
 
     def prepare(self) -> None:
         """Claim the store for this daemon, and make it ready to be written. Raises StoreError, InUseError."""
 
+    def leader(self) -> Holder | None:
+        """Return the daemon that we wait for, and say in the store that we do; None where we may try to claim it."""
+
+    @property
+    def lost(self) -> str | None:
+        """Return why we may not act as the one daemon any more: our claim was taken over, or another may take it now."""
+
     def release(self) -> None:
-        """Give the claim up and close what is open."""
+        """Give the claim up, and the wait for one, and close what is open."""
 
     def disconnect(self) -> None:
         """Close the connection, which the next transaction opens again."""
@@ -163,6 +194,9 @@ class Database(Protocol):
 
     def holder(self) -> Holder | None:
         """Return the daemon that writes it, if one runs."""
+
+    def waiting(self) -> tuple[WaitingDaemon, ...]:
+        """Return the daemons that wait to take it over, or have waited within a day and did not say that they end."""
 
     def meaning(self, error: BaseException) -> Meaning: ...
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Text, bindparam, case, cast, func, select
 
 from monitor.model import Result
-from monitor.store import small_tables
+from monitor.store import commits, small_tables
 from monitor.store.history import (
     DAYS_SHOWN,
     HALF_HOUR_MS,
@@ -60,6 +60,10 @@ class Loader:
             query = query.where(CHECKS.c.vantage.in_({vantage, *others}))
         rows = connection.execute(query).all()
         self._keys: dict[int, Key] = {number: (key, of) for number, key, of in rows}
+
+    def newest_commit(self) -> int:
+        """Return the id of the newest transaction that is looked at; see `commits`."""
+        return commits.newest(self._connection)
 
     def small(self, history: History) -> None:
         """Load what is few: states, incidents, spend, silences, messages that were given up."""

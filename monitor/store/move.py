@@ -18,7 +18,9 @@ from monitor.store.schema import KEY_VALUE, RUNS, insert_many
 
 _PAGE = 2000
 _AGENTS = AgentRow.metadata.tables["agents"]
-_ITS_OWN = KEY_VALUE.c.name.in_(["schema", "claim"]) & (KEY_VALUE.c.vantage == "")
+_ITS_OWN = (KEY_VALUE.c.vantage == "") & (
+    KEY_VALUE.c.name.in_(["schema", "claim"]) | KEY_VALUE.c.name.like("standby %")
+)
 """Values that each store has of its own."""
 
 

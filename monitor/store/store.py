@@ -37,8 +37,9 @@ from monitor.model import (
 )
 from monitor.store import retention, schema, small_tables
 from monitor.store.cut import cut
-from monitor.store.database import UNREADABLE, Holder, InUseError
+from monitor.store.database import UNREADABLE, Holder, InUseError, WaitingDaemon
 from monitor.store.engines import database
+from monitor.store.follower import Follower
 from monitor.store.history import History
 from monitor.store.month_reader import read_month
 from monitor.store.outbox import MessageQueue
@@ -96,6 +97,7 @@ class Store:
         )
         self._others = frozenset(others)
         self._history = History(vantage)
+        self._follower: Follower | None = None
         self._load: Future[None] | None = None
         self._is_checking = False
         self._closing = threading.Event()
@@ -118,6 +120,11 @@ class Store:
         return database(url).holder()
 
     @staticmethod
+    def waiting(url: str) -> tuple[WaitingDaemon, ...]:
+        """Return the daemons that wait to take this store over, the one that was heard last first."""
+        return database(url).waiting()
+
+    @staticmethod
     def request(url: str, request: OperatorRequest) -> None:
         """Keep what a command asks of the daemon, which takes it up within seconds, or when it starts. Raises StoreError."""
         place = database(url)
@@ -131,6 +138,39 @@ class Store:
             raise StoreError(f"{place.name} cannot be written: {place.why(error)}") from error
         finally:
             writing.dispose()
+
+    @property
+    def has_lease(self) -> bool:
+        """Tell whether a second daemon may wait for this store, and the first one may lose it."""
+        return self._upkeep.has_lease
+
+    def leader(self) -> Holder | None:
+        """Return the daemon that we wait for, and say that we do; None where we may `open`. It asks, so call it in a thread.
+
+        Raises StoreError where the store cannot be asked.
+        """
+        return self._upkeep.leader()
+
+    def follow(self, leader: Holder, is_over: Callable[[], bool] = lambda: False) -> None:
+        """Fill memory with what this daemon has committed, so that `open` need not. Call it in one thread at a time.
+
+        It ends early where it `is_over`. Raises StoreError.
+        """
+
+        def rest(_: float) -> None:
+            if is_over():
+                raise _NobodyWaitsError("nobody waits for the history any more")
+
+        if self._follower is None:
+            self._follower = Follower(self._url, self._history, self._vantage, self._clock)
+        with contextlib.suppress(_NobodyWaitsError):
+            self._follower.follow(leader.id, self._others, self._clock.now(), rest)
+
+    def wait_no_more(self) -> None:
+        """Give up to wait, and close what is open."""
+        if self._follower is not None:
+            self._follower.close()
+        self._upkeep.release()
 
     def open(self) -> None:
         """Claim the store, start the writer, and begin to load; StoreError when it cannot be used.
@@ -166,9 +206,24 @@ class Store:
             with contextlib.suppress(DBAPIError):  # whoever asks next says why
                 self._upkeep.check()
             self._read_small()
-        with contextlib.suppress(StoreError):  # whoever asks next tries again
-            self._begin_load(self._clock.now(), ())
+        if not self._has_followed():
+            with contextlib.suppress(StoreError):  # whoever asks next tries again
+                self._begin_load(self._clock.now(), ())
         self._writer.start()
+
+    def _has_followed(self) -> bool:
+        """Add to a history that was followed what was committed since; tell whether memory is whole now."""
+        if self._follower is None:
+            return False
+        try:
+            if self._follower.holds(self._clock.now(), self._others):
+                self._follower.catch_up()
+                return True
+        except StoreError:
+            self._history.is_loaded = False
+        finally:
+            self._follower.close()
+        return False
 
     def _read_small(self) -> None:
         """Read what a start cannot do without: messages, states, incidents and other tables of few rows."""
@@ -257,7 +312,7 @@ class Store:
 
     async def due(self, now: datetime) -> tuple[OutboxMessage, ...]:
         """Return the messages to send now, oldest first. In a channel none overtakes one that must wait."""
-        return self._outbox.due(now, durable=self.trouble is None)
+        return () if self.lost else self._outbox.due(now, durable=self.trouble is None)
 
     def sent(self, outgoing_id: int, at: datetime) -> None:
         self._outbox.remove(outgoing_id)
@@ -432,7 +487,12 @@ class Store:
 
         It is known within a minute: at the next commit, which a heartbeat brings, or look at the store.
         """
-        return self._writer.trouble or self._writer.unseen
+        return self.lost or self._writer.trouble or self._writer.unseen
+
+    @property
+    def lost(self) -> str | None:
+        """Return why this daemon may not act any more: another one has taken the store over, or may at any moment."""
+        return self._upkeep.lost
 
     @property
     def dropped(self) -> int:
@@ -509,6 +569,8 @@ class Store:
 
     async def snapshot(self, now: datetime) -> Snapshot:
         """Answer from memory, also while the disk fails; when a day begins the file is read first."""
+        if self.lost:
+            raise StoreError(self.lost)
         if self._load is not None:
             await asyncio.wrap_future(self._load)
         if self._history.must_load(now):

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from monitor.model import AlertState, Habit, Incident, OutboxMessage, RunRecord, Spend, StateKey
 from monitor.model.spend import NO_SPEND
-from monitor.store import rollup_job, small_tables
+from monitor.store import commits, rollup_job, small_tables
 from monitor.store.run_rows import Ids, counted_row, insert_runs
 from monitor.store.schema import EVIDENCE, set_value, upsert
 
@@ -129,6 +129,8 @@ def write(
 ) -> None:
     """Write all of it. `crowded`: two runs of a check may have begun in the same millisecond."""
     keys = insert_runs(connection, ids, write_set.entries, now, crowded=crowded)
+    if keys:
+        commits.note(connection, ((at, check.id) for at, check in keys))
     evidence_rows = [
         {
             "at": at,

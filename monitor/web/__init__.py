@@ -5,4 +5,4 @@ A real web server may serve the same folder; nothing here is needed for the page
 """
 
 from monitor.web.connection_limits import Limits
-from monitor.web.server import Health, MetricsReport, MetricsServer, WebServer
+from monitor.web.server import Health, MetricsReport, MetricsServer, StandbyServer, WebServer

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from aiohttp import HttpVersion10, HttpVersion11, web
@@ -47,6 +48,7 @@ READ_BUFFER = 64 * 1024
 """aiohttp reads on while less than twice as much of a body waits."""
 BEFORE_HEADERS = 2 * READ_BUFFER + 256 * 1024
 """So much of a body may come before anybody has looked at its headers: what waits, and all that asyncio reads at once."""
+_COME_BACK = {"Retry-After": "5", "Cache-Control": "no-store"}
 _VERSIONS = {HttpVersion10, HttpVersion11}
 
 
@@ -55,6 +57,8 @@ class _HttpServer:
 
     key = ""
     """The key of the config that says where it listens."""
+    well = "ok"
+    """The answer of `/healthz` where all is well."""
 
     def __init__(self, host: str, port: int, limits: Limits) -> None:
         self._host, self._port = host, port
@@ -167,7 +171,7 @@ class WebServer(_HttpServer):
 
     async def _respond(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
         if path == "healthz":
-            return _healthz("not well" if self._health() else None)
+            return _healthz("not well" if self._health() else None, self.well)
         return await self._file(request, path)
 
     async def _file(self, request: web.BaseRequest, asked: str) -> web.StreamResponse:
@@ -190,6 +194,29 @@ class WebServer(_HttpServer):
         most = self._limits.max_received + (BEFORE_HEADERS if api else 0)
         kept = FOR_AGENTS if api else 0
         self._limiter.limits = replace(self._limits, max_received=most, for_agents=kept)
+
+
+class StandbyServer(WebServer):
+    """Says in the place of the page that this daemon waits to take over, and to agents that they should ask another."""
+
+    well = "standby"
+
+    def __init__(self, text: str, *server: Any, **more: Any) -> None:
+        """`text` is what readers get; all else is as of the page's server."""
+        super().__init__(*server, **more)
+        self._text = text
+        self.answer_agents(_ask_the_leader)
+
+    async def _file(self, request: web.BaseRequest, asked: str) -> web.StreamResponse:  # noqa: ARG002  # nothing is served
+        return _text(503, self._text, _COME_BACK)
+
+
+async def _ask_the_leader(*_: object) -> web.StreamResponse:
+    """Refuse what an agent sends, without having read it."""
+    why = "this is the standby, and takes nothing while another hub leads"
+    answer = web.json_response({"why": why}, status=503, headers=_COME_BACK)
+    answer.force_close()
+    return answer
 
 
 class MetricsServer(_HttpServer):
@@ -215,7 +242,7 @@ class MetricsServer(_HttpServer):
 
     async def _respond(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
         if path == "healthz":
-            return _healthz(self._health())
+            return _healthz(self._health(), self.well)
         if path != "metrics":
             return _text(404, "not found\n")
         body, kind = self._report(request.headers.get("Accept", ""))
@@ -230,8 +257,8 @@ def _nothing(_: int) -> None:
     """Allow nothing: the connection has no limits."""
 
 
-def _healthz(trouble: str | None) -> web.Response:
-    return _text(503 if trouble else 200, f"{trouble or 'ok'}\n", {"Cache-Control": "no-store"})
+def _healthz(trouble: str | None, well: str) -> web.Response:
+    return _text(503 if trouble else 200, f"{trouble or well}\n", {"Cache-Control": "no-store"})
 
 
 async def _send(request: web.BaseRequest, file: ServedFile, status: int) -> web.StreamResponse:

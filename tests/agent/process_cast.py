@@ -2,9 +2,10 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 MONITOR = Path(sys.executable).parent / "monitor"
@@ -38,3 +39,15 @@ class Place:
             self.process.send_signal(number)
             self.process.wait(30)
             self.process = None
+
+
+def runs_of(path: Path, vantage: str) -> list[tuple[str, int]]:
+    """Check and begin (unix ms) of the runs of a vantage in a store, each as often as it is there."""
+    if not path.exists():
+        return []
+    query = "SELECT key, at FROM runs JOIN checks ON checks.id = check_id WHERE vantage = ?"
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        try:
+            return sorted(connection.execute(query, (vantage,)))
+        except sqlite3.OperationalError:  # it is being made
+            return []

@@ -17,7 +17,7 @@ import pytest
 from aiohttp import web
 from cast import until
 from listening import free_port, listening
-from process_cast import MONITOR, Place
+from process_cast import MONITOR, Place, runs_of
 
 from monitor.agent.wire import SentRun, encode_run
 from monitor.clock import SystemClock
@@ -29,18 +29,6 @@ from monitor.store.push_buffer import PushBuffer
 pytestmark = pytest.mark.slow
 PATIENCE_S = 240
 """For what starts processes on a busy machine."""
-
-
-def runs_of(path: Path, vantage: str) -> list[tuple[str, int]]:
-    """Check and begin (unix ms) of the runs of a vantage in a store, each as often as it is there."""
-    if not path.exists():
-        return []
-    query = "SELECT key, at FROM runs JOIN checks ON checks.id = check_id WHERE vantage = ?"
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-        try:
-            return sorted(connection.execute(query, (vantage,)))
-        except sqlite3.OperationalError:  # it is being made
-            return []
 
 
 def waiting_in(path: Path) -> int:

@@ -6,8 +6,9 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -106,3 +107,34 @@ def postgres(*, options: str = "") -> Iterator[Server]:
         finally:
             if server.runs:  # a test may fail while it is away
                 server.stop()
+
+
+@contextmanager
+def pooler(server: Server) -> Iterator[int]:
+    """Run Debian's PgBouncer in transaction mode before a server, and give its port."""
+    program = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin")
+    if program is None:
+        pytest.skip("Debian's pgbouncer is not installed here")
+    port = free_port()
+    folder = server.folder / f"pgbouncer-{port}"
+    folder.mkdir()
+    (folder / "users").write_text('"monitor" ""\n')
+    (folder / "pgbouncer.ini").write_text(
+        f"[databases]\n* = host=127.0.0.1 port={server.port}\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
+        f"auth_type = trust\nauth_file = {folder}/users\npool_mode = transaction\n"
+        "default_pool_size = 3\nignore_startup_parameters = extra_float_digits\n"
+    )
+    if server.user:
+        for path in (folder, *folder.iterdir()):
+            shutil.chown(path, server.user)
+    process = subprocess.Popen([program, "-q", str(folder / "pgbouncer.ini")], user=server.user)
+    try:
+        for _ in range(100):
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.05)
+        yield port
+    finally:
+        process.terminate()
+        process.wait()

@@ -107,7 +107,9 @@ async def test_every_table_is_documented(written: str) -> None:
     engine.dispose()
     documented = DOC.split("## The tables")[1].split("##")[0]
     named = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", documented, re.MULTILINE)
-    assert set(re.findall(r"`(\w+)`", " ".join(named))) == tables
+    there_only = {"commits"} if written.startswith("postgresql") else set()
+    assert all(f"`{name}` names" in THERE for name in there_only)
+    assert set(re.findall(r"`(\w+)`", " ".join(named))) | there_only == tables
 
 
 async def test_runs_are_readable_with_times_names_and_units(written: str) -> None:

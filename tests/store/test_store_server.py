@@ -19,7 +19,7 @@ import pytest
 import trustme
 from cast import HandClock
 from losing_proxy import LosingProxy
-from postgres import Server, free_port, postgres
+from postgres import Server, free_port, pooler, postgres
 from store_cast import (
     CHAT,
     MESSAGE,
@@ -53,10 +53,10 @@ def engine() -> str:
 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second stands for the twenty after which a claim is taken over."""
+    """A second and a half stand for the ten after which a claim is taken over."""
     from monitor.store.postgresql import claim, upkeep
 
-    monkeypatch.setattr(claim, "STALE_S", 1.5)
+    monkeypatch.setattr(claim, "LEASE_S", 1.5)
     monkeypatch.setattr(upkeep.ServerUpkeep, "look_every_s", 0.3)
 
 
@@ -289,26 +289,9 @@ async def test_a_batch_whose_commit_nobody_answered_is_stored_once(clock: HandCl
 
 
 async def test_behind_pgbouncer_in_transaction_mode_all_goes_as_usual(
-    server: Server, url: str, clock: HandClock, tmp_path: Path
+    server: Server, url: str, clock: HandClock
 ) -> None:
-    program = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin")
-    if program is None:
-        pytest.skip("Debian's pgbouncer is not installed here")
-    folder, port = server.folder / f"pgbouncer-{os.getpid()}", free_port()
-    folder.mkdir()
-    (folder / "users").write_text('"monitor" ""\n')
-    (folder / "pgbouncer.ini").write_text(
-        f"[databases]\n* = host=127.0.0.1 port={server.port}\n"
-        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
-        f"auth_type = trust\nauth_file = {folder}/users\npool_mode = transaction\n"
-        "default_pool_size = 3\nignore_startup_parameters = extra_float_digits\n"
-    )
-    if server.user:
-        for path in (folder, *folder.iterdir()):
-            shutil.chown(path, server.user)
-    pooler = subprocess.Popen([program, "-q", str(folder / "pgbouncer.ini")], user=server.user)
-    try:
-        await asyncio.sleep(1)
+    with pooler(server) as port:
         pooled = url.replace(str(server.port), str(port))
         async with opened(pooled, clock) as store:
             for step in range(20):
@@ -318,9 +301,6 @@ async def test_behind_pgbouncer_in_transaction_mode_all_goes_as_usual(
                     assert sum(1 for _ in reader.each_result()) == 50 * (step + 1)
             assert (await store.snapshot(clock.now())).checks[CHAT].last_24h.counted == 1000
             assert store.trouble is None
-    finally:
-        pooler.terminate()
-        pooler.wait()
 
 
 async def test_a_role_that_may_not_create_tables_is_told_what_to_do(

@@ -2,17 +2,20 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from monitor.clock import Clock
 from monitor.model import StoreError
-from monitor.store.database import Holder, Meaning
+from monitor.store.database import Holder, Meaning, WaitingDaemon
 from monitor.store.postgresql import claim
 from monitor.store.postgresql import server_errors as errors
 from monitor.store.postgresql.address import Address
 from monitor.store.postgresql.upkeep import ServerUpkeep
+
+T = TypeVar("T")
 
 
 class PostgreSQL:
@@ -39,17 +42,24 @@ class PostgreSQL:
 
     def holder(self) -> Holder | None:
         """Return the daemon whose claim is fresh. Raises StoreError where the server cannot be asked."""
+        found = self._ask(claim.read)
+        return None if found is None or found.is_free else found.holder
+
+    def waiting(self) -> tuple[WaitingDaemon, ...]:
+        """Return the daemons that wait. Raises StoreError where the server cannot be asked."""
+        return self._ask(claim.waiting) or ()
+
+    def _ask(self, question: Callable[[Connection], T]) -> T | None:
         engine = self.reading()
         try:
             with engine.begin() as connection:
-                found = claim.read(connection)
+                return question(connection)
         except DBAPIError as error:
             if errors.state_of(error) == "42P01":  # no daemon has made the tables
                 return None
             raise StoreError(f"the store cannot be read: {self.why(error)}") from error
         finally:
             engine.dispose()
-        return None if found is None or found.is_stale or found.is_dead else found.holder
 
     def meaning(self, error: BaseException) -> Meaning:
         return errors.meaning(error)

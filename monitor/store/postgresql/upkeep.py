@@ -13,19 +13,25 @@ from sqlalchemy import Connection, Table, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
-from monitor.clock import Clock
+from monitor.clock import Clock, SystemClock
 from monitor.model import StoreError
-from monitor.store import retention, schema
-from monitor.store.database import InUseError, Meaning
+from monitor.store import commits, retention, schema
+from monitor.store.database import Holder, InUseError, Meaning
 from monitor.store.postgresql import claim, partitions, server_tables
 from monitor.store.postgresql.address import Address
 from monitor.store.postgresql.partitions import PartitionedRows
-from monitor.store.postgresql.server_errors import is_locked, meaning
+from monitor.store.postgresql.server_errors import is_locked, meaning, state_of
 from monitor.store.run_rows import DAY_MS, millis
 
 _STARTING = 7_362_910_451
 """The number of the lock that holds while a daemon that starts makes the tables and claims the store."""
 _POLL_S = 0.5
+_MARGIN_S = 1.0
+"""So long before another daemon may take our claim we cease to act."""
+_LONG_S = 1.0
+"""A transaction that takes longer renews the claim once more at its end."""
+_WAIT_EVERY_S = 2.0
+"""How often a daemon that waits says so."""
 _LIMITS = {
     "statement_timeout": "30s",
     "lock_timeout": "5s",
@@ -36,13 +42,14 @@ _DAYS_LOCK, _DAYS_AGAIN_S = "1s", 60.0
 """So long, and so seldom, others wait for a partition that a reader keeps from being attached."""
 _SIZE = """SELECT coalesce(sum(pg_total_relation_size(pg_class.oid)), 0) FROM pg_class
     JOIN pg_namespace ON pg_namespace.oid = relnamespace
-    WHERE relkind IN ('r', 'm') AND nspname = current_schema()"""
+    WHERE relkind IN ('r', 'm') AND nspname = current_schema() AND relname <> 'commits'"""
 
 
 class ServerUpkeep:
     """See `Upkeep`."""
 
-    look_every_s = 5.0
+    look_every_s = 2.0
+    has_lease = True
     is_looked_through_late = False
 
     def __init__(
@@ -57,7 +64,11 @@ class ServerUpkeep:
         self.replaced, self.max_size = replaced, max_size
         self.rows = PartitionedRows()
         self._me, self._lost = uuid4().hex, ""
-        self._next = float("-inf")
+        self._elapsed = SystemClock().elapsed
+        """Goes on while we are stopped, as the server's clock does."""
+        self._renewed_s, self._is_awaited = self._elapsed(), False
+        """When we sent the newest renewal that is committed, and whether somebody waits for the claim."""
+        self._next = self._said_s = self._forgot_s = float("-inf")
         self._made_until = -1
         """The last day (since 1970) of which we know that its partition is there."""
         self._days_not_before = float("-inf")
@@ -76,7 +87,7 @@ class ServerUpkeep:
         since = time.monotonic()
         while (other := self._try_claim()) is not None:
             is_alive = seen is not None and other.at != seen
-            if is_alive or time.monotonic() - since > 2 * claim.STALE_S:
+            if is_alive or time.monotonic() - since > 2 * claim.LEASE_S:
                 raise InUseError(
                     f"{self._address.name} is in use by another monitor ({other}); stop that one first"
                 )
@@ -87,16 +98,56 @@ class ServerUpkeep:
 
     def _try_claim(self) -> claim.Claim | None:
         """Claim the store, or return who has it. Of several that start at once, one after the other does."""
+        asked_s = self._elapsed()
         with self._engine.begin() as connection:
             _limit(connection, lock_timeout="60s")
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _STARTING})
             if not schema.check_version(connection):
                 server_tables.create(connection)
+            commits.create(connection)
             other = claim.read(connection, lock=True)
-            if other is None or other.is_stale or other.is_dead:
-                claim.take(connection, self._me)
+            if other is not None and not other.is_free:
+                return other
+            claim.take(connection, self._me)
+        self._renewed_s = asked_s
+        return None
+
+    def leader(self) -> Holder | None:
+        """Return the daemon that we wait for, and say in the store that we do; None where we may try to claim it.
+
+        Raises StoreError where the server cannot be asked.
+        """
+        try:
+            with self._engine.begin() as connection:
+                _limit(connection)
+                other = claim.read(connection)
+                if other is None or other.is_free:
+                    return None
+                if self._elapsed() - self._said_s >= _WAIT_EVERY_S:
+                    claim.wait(connection, self._me)
+                    said_s = self._elapsed()
+                else:
+                    said_s = self._said_s
+        except DBAPIError as error:
+            if state_of(error) == "42P01":  # no daemon has made the tables
                 return None
-            return other
+            raise StoreError(self.why(error)) from error
+        self._said_s = said_s
+        return other.holder
+
+    @property
+    def lost(self) -> str | None:
+        """Return why we may not act as the one daemon any more.
+
+        Where nobody waits for the claim, one that cannot be renewed is none: it is ours when the server is back.
+        """
+        silent_s = self._elapsed() - self._renewed_s
+        if not self._lost and self._is_awaited and silent_s >= claim.LEASE_S - _MARGIN_S:
+            self._lost = (
+                f"this daemon leads no more: it could not say that it lives for {silent_s:.0f} s, and another one waits"
+                f" to take over ({self._address.name})"
+            )
+        return self._lost or None
 
     def release(self) -> None:
         with contextlib.suppress(DBAPIError), self._engine.begin() as connection:
@@ -108,10 +159,14 @@ class ServerUpkeep:
 
     @contextmanager
     def begin(self, batch: str = "") -> Iterator[Connection]:
-        """Begin a transaction that holds our claim. Raises InUseError where another daemon has taken the store over."""
+        """Begin a transaction that holds our claim. Raises InUseError where another daemon has taken the store over, or may."""
+        if lost := self.lost:
+            raise InUseError(lost)
+        asked_s = self._elapsed()
         with self._engine.begin() as connection:
             _limit(connection)
-            if not claim.renew(connection, self._me, batch):
+            renewal = claim.renew(connection, self._me, batch)
+            if renewal is None:
                 other = claim.read(connection)
                 by = (
                     f"another monitor ({other}) has taken it over" if other else "its claim is gone"
@@ -122,6 +177,10 @@ class ServerUpkeep:
                 )
                 raise InUseError(self._lost)
             yield connection
+            if self._elapsed() - asked_s > _LONG_S:
+                asked_s = self._elapsed()
+                claim.renew(connection, self._me)
+        self._renewed_s, self._is_awaited = asked_s, renewal.is_awaited
 
     def has_committed(self, batch: str) -> bool:
         with self._engine.begin() as connection:
@@ -150,8 +209,10 @@ class ServerUpkeep:
     def look(self) -> None:
         """Renew the claim of a daemon that has nothing to write, and make the partitions of the days to come."""
         self._next = time.monotonic() + self.look_every_s
-        with self.begin():
-            pass
+        with self.begin() as connection:
+            if self._elapsed() - self._forgot_s >= commits.FORGET_EVERY_S:
+                commits.forget(connection)
+                self._forgot_s = self._elapsed()
         self._make_days()
 
     def _make_days(self) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from monitor.clock import Clock
 from monitor.model import StoreError
-from monitor.store.database import Holder, Meaning
+from monitor.store.database import Holder, Meaning, WaitingDaemon
 from monitor.store.sqlite import connections
 from monitor.store.sqlite.health import FileHealth, Reserve
 from monitor.store.sqlite.repair import copy
@@ -48,6 +48,10 @@ class SQLite:
     def holder(self) -> Holder | None:
         pid = connections.holder(self.path)
         return None if pid is None else Holder(pid)
+
+    def waiting(self) -> tuple[WaitingDaemon, ...]:
+        """Return nobody: a file has one daemon, and a second one is refused."""
+        return ()
 
     def meaning(self, error: BaseException) -> Meaning:
         return connections.meaning(error)

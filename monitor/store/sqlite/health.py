@@ -151,6 +151,9 @@ class FileHealth:
     suspect: bool = False
     """Somebody met damage: look at the whole file."""
     look_every_s: float = LOOK_EVERY_S
+    has_lease: bool = False
+    lost: str | None = None
+    """Nothing: a file that is locked stays locked until its daemon ends."""
     rows: RowSteps = field(default_factory=RowSteps)
     _lock: BinaryIO | None = None
     _identity: tuple[int, int] | None = None
@@ -158,6 +161,9 @@ class FileHealth:
     _size: int = 0
     _next: float = 0.0
     _cut: float = float("-inf")
+
+    def leader(self) -> None:
+        """Return nobody: a second daemon is refused, and waits for none."""
 
     def prepare(self) -> None:
         """Make the file ready to be written: sound, with our tables. Raises StoreError, NewerSchemaError."""
