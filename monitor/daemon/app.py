@@ -50,7 +50,7 @@ LAST_DELIVERY = timedelta(seconds=5)
 PUBLISH_INTERVAL = timedelta(seconds=10)
 PRUNE_INTERVAL = timedelta(minutes=10)
 HOUSEKEEPING_INTERVAL = timedelta(seconds=15)
-LEASE_LOOK_S = 0.25
+LEASE_LOOK_S, HOUR_S = 0.25, 3600.0
 LAST_WORDS_S = 5.0
 """How long a daemon that leads no more waits for its store to be closed, before it ends all the same."""
 GC_THRESHOLDS = 2000, 10, 100
@@ -166,6 +166,7 @@ class Daemon:
         finally:
             if not opened:
                 self.store.wait_no_more()
+        self.deps.store_watchdog.answered()  # nobody asked it while we waited
         if self._before:
             log.warning("event=takes_over from=%s", quoted(machine(self._before)))
         return True
@@ -192,12 +193,18 @@ class Daemon:
             log.info(
                 "event=started version=%s checks=%d", __version__, len(self.deps.config.checks)
             )
+            lost = asyncio.create_task(self._until_lost(), name="lease")
             await self.stop.wait()
             sd_notify("STOPPING=1")
-            if self.store.lost:
+            draining = asyncio.create_task(self._drain(components, loops), name="drain")
+            if not lost.done():
+                await asyncio.wait({draining, lost}, return_when=asyncio.FIRST_COMPLETED)
+            if lost.done():
+                draining.cancel()
                 await self._step_down(components, loops)
-                raise StoreError(self.store.lost)
-            await self._drain(components, loops)
+                raise StoreError(self.store.lost or "")
+            lost.cancel()
+            await draining
 
     def _start(self, components: Components, state: RestartState) -> list[asyncio.Task[None]]:
         _freeze_garbage_collector()
@@ -226,8 +233,6 @@ class Daemon:
                 for name, loop in self.role.loops(self, components).items()
             ),
         ]
-        if self.store.has_lease:
-            loops.append(asyncio.create_task(self._watch_lease(), name="lease"))
         if self.role.publishes:
             publishing = components.publisher.run(self.stop, self.publish_every, self.store.changes)
             loops.append(asyncio.create_task(publishing, name="publisher"))
@@ -411,15 +416,14 @@ class Daemon:
             told = (TOLD_PRICES, digest.told_until.isoformat())
             await self.store.save(outgoing=rows, values=(told,))
 
-    async def _watch_lease(self) -> None:
-        """End all as soon as another daemon may lead."""
-        while not self.stop.is_set():
-            if why := self.store.lost:
-                log.critical('event=leads_no_more why="%s"', why)
-                faulthandler.dump_traceback_later(2 * LAST_WORDS_S, exit=True)  # should we hang
-                self.stop.set()
-                return
-            await asyncio.sleep(LEASE_LOOK_S)
+    async def _until_lost(self) -> None:
+        """Say that this loop goes on, until another daemon may lead; then end all. Without end where none ever may."""
+        while not (why := self.store.lost):
+            self.store.prove_life()
+            await asyncio.sleep(LEASE_LOOK_S if self.store.has_lease else HOUR_S)
+        log.critical('event=leads_no_more why="%s"', why)
+        faulthandler.dump_traceback_later(2 * LAST_WORDS_S, exit=True)  # should we hang
+        self.stop.set()
 
     async def _step_down(self, components: Components, loops: list[asyncio.Task[None]]) -> None:
         """Cut off all that acts: another daemon leads, or may at any moment, and nothing of ours counts any more."""

@@ -92,7 +92,7 @@ class Rows(Protocol):
 
 
 class Upkeep(Protocol):
-    """Looks after a store that we write, in the writer's thread; only `suspected` and `lost` may be called from any."""
+    """Looks after a store that we write, in the writer's thread; only `suspected`, `lost` and `prove_life` may be called from any."""
 
     look_every_s: float
     has_lease: bool
@@ -109,6 +109,9 @@ class Upkeep(Protocol):
     @property
     def lost(self) -> str | None:
         """Return why we may not act as the one daemon any more: our claim was taken over, or another may take it now."""
+
+    def prove_life(self) -> None:
+        """Note that the daemon goes on: one that hangs must not keep its claim because this thread goes on."""
 
     def release(self) -> None:
         """Give the claim up, and the wait for one, and close what is open."""

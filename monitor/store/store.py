@@ -166,6 +166,10 @@ class Store:
         with contextlib.suppress(_NobodyWaitsError):
             self._follower.follow(leader.id, self._others, self._clock.now(), rest)
 
+    def prove_life(self) -> None:
+        """Say that the event loop goes on. Once it was said, a claim is renewed by itself only while it is said often."""
+        self._upkeep.prove_life()
+
     def wait_no_more(self) -> None:
         """Give up to wait, and close what is open."""
         if self._follower is not None:

@@ -23,7 +23,8 @@ from telegram import CHAT, TOKEN, Telegram, telegram
 from monitor.store import Store
 
 pytestmark = pytest.mark.slow
-TAKEN_OVER_S = 15.0
+TAKEN_OVER_S = 60.0
+"""What the busiest machine may need; tests/bench/takeover.py measures it."""
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +158,7 @@ async def test_of_two_that_start_at_once_on_an_empty_database_one_leads_and_one_
     leader.kill(signal.SIGTERM)
     began = time.monotonic()
     await until(lambda: pair.site.times(other.name))
-    assert pair.site.times(other.name)[0] - began < 5
+    assert pair.site.times(other.name)[0] - began < TAKEN_OVER_S
     await asyncio.sleep(2)
     assert pair.told == []
 

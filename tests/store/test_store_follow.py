@@ -2,6 +2,9 @@
 
 import asyncio
 import random
+import signal
+import subprocess
+import sys
 import time
 from datetime import timedelta
 
@@ -181,6 +184,64 @@ async def test_a_leader_that_cannot_renew_its_claim_leads_on_where_nobody_waits(
     with pytest.raises(InUseError, match="this daemon leads no more"):
         alone.open()
     await watched.close()
+
+
+async def test_the_claim_of_a_daemon_that_hangs_runs_out_although_its_writer_goes_on(
+    url: str, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from monitor.store.postgresql import claim, upkeep
+
+    monkeypatch.setattr(claim, "LEASE_S", 3.0)
+    monkeypatch.setattr(upkeep, "_HANGS_S", 1.0)
+    monkeypatch.setattr(upkeep.ServerUpkeep, "look_every_s", 0.3)
+    async with opened(url, clock) as store:
+        for _ in range(20):
+            store.prove_life()
+            await asyncio.sleep(0.25)
+        assert Store.holder(url) is not None
+        await asyncio.sleep(5)
+        assert Store.holder(url) is None
+
+
+WRITER = """
+import sys, time
+from monitor.clock import SystemClock
+from monitor.store import Store
+store = Store(sys.argv[1], clock=SystemClock())
+store.open()
+def hold(connection):
+    connection.exec_driver_sql("INSERT INTO vantages VALUES ('half')")
+    print("within", flush=True)
+    time.sleep(1)
+answer = store._writer.call(hold)
+print(answer.exception(60), flush=True)
+"""
+
+
+async def test_one_that_is_stopped_within_a_transaction_holds_nobody_up_and_commits_nothing(
+    url: str, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from monitor.store.postgresql import claim
+
+    monkeypatch.setattr(claim, "LEASE_S", 3.0)
+    words = [sys.executable, "-c", WRITER, url]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "within\n"
+        other.send_signal(signal.SIGSTOP)
+        began, standby = time.monotonic(), Store(url, clock=clock)
+        while await asyncio.to_thread(standby.leader) is not None:
+            await asyncio.sleep(0.2)
+        standby.open()
+        assert time.monotonic() - began < 30
+        record(standby, 1)
+        await standby.flush()
+        other.send_signal(signal.SIGCONT)
+        said = await asyncio.to_thread(other.stdout.readline)
+        assert "the store cannot be written" in said
+        other.kill()
+    assert asked(url, "SELECT * FROM vantages WHERE name = 'half'") == []
+    await standby.close()
 
 
 async def test_a_long_transaction_ends_with_a_claim_that_is_fresh(

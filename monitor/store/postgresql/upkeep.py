@@ -30,6 +30,8 @@ _MARGIN_S = 1.0
 """So long before another daemon may take our claim we cease to act."""
 _LONG_S = 1.0
 """A transaction that takes longer renews the claim once more at its end."""
+_HANGS_S = 2.5
+"""A daemon that has not proved its life for so long hangs, and its claim is not renewed meanwhile."""
 _WAIT_EVERY_S = 2.0
 """How often a daemon that waits says so."""
 _LIMITS = {
@@ -68,6 +70,8 @@ class ServerUpkeep:
         """Goes on while we are stopped, as the server's clock does."""
         self._renewed_s, self._is_awaited = self._elapsed(), False
         """When we sent the newest renewal that is committed, and whether somebody waits for the claim."""
+        self._alive_s: float | None = None
+        """When the daemon proved its life last, if it ever does."""
         self._next = self._said_s = self._forgot_s = float("-inf")
         self._made_until = -1
         """The last day (since 1970) of which we know that its partition is there."""
@@ -149,6 +153,9 @@ class ServerUpkeep:
             )
         return self._lost or None
 
+    def prove_life(self) -> None:
+        self._alive_s = self._elapsed()
+
     def release(self) -> None:
         with contextlib.suppress(DBAPIError), self._engine.begin() as connection:
             claim.give_up(connection, self._me)
@@ -207,8 +214,10 @@ class ServerUpkeep:
         return time.monotonic() >= self._next
 
     def look(self) -> None:
-        """Renew the claim of a daemon that has nothing to write, and make the partitions of the days to come."""
+        """Renew the claim of a daemon that has nothing to write and does not hang, and make the partitions of the days to come."""
         self._next = time.monotonic() + self.look_every_s
+        if self._alive_s is not None and self._elapsed() - self._alive_s > _HANGS_S:
+            return
         with self.begin() as connection:
             if self._elapsed() - self._forgot_s >= commits.FORGET_EVERY_S:
                 commits.forget(connection)

@@ -165,6 +165,9 @@ class FileHealth:
     def leader(self) -> None:
         """Return nobody: a second daemon is refused, and waits for none."""
 
+    def prove_life(self) -> None:
+        """Do nothing: nobody takes a file from a daemon that hangs."""
+
     def prepare(self) -> None:
         """Make the file ready to be written: sound, with our tables. Raises StoreError, NewerSchemaError."""
         if self._lock is None:
