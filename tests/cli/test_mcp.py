@@ -135,8 +135,8 @@ def test_without_the_extra_it_says_what_to_install(folder: Path) -> None:
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        "`monitor mcp` needs the SDK of the Model Context Protocol; run: pip install"
-        ' "monitor[mcp]"\n'
+        "`monitor mcp` needs the SDK of the Model Context Protocol;"
+        f' run: {sys.executable} -m pip install "monitor[mcp]"\n'
     )
 
 
