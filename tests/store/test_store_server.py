@@ -321,6 +321,19 @@ async def test_a_role_that_may_not_create_tables_is_told_what_to_do(
         await store.flush()
 
 
+async def test_a_database_that_knows_no_encoding_keeps_texts_as_any_other(
+    server: Server, clock: HandClock
+) -> None:
+    """A server whose cluster was made in the locale C has such ones."""
+    server.say("CREATE DATABASE bare ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
+    async with opened(server.url("bare"), clock) as store:
+        store.record(entry(failed(NOON, message="got “你好”")))
+        await store.flush()
+        (result,) = await store.results(CHAT, since=NOON)
+        assert result.failure is not None
+        assert result.failure.message == "got “你好”"
+
+
 def test_what_may_not_be_read_is_a_sentence_and_nobody_waits_for_it(
     server: Server, clock: HandClock
 ) -> None:

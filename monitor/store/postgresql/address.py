@@ -23,8 +23,12 @@ _DEFAULTS = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
     "application_name": "monitor",
+    "client_encoding": "UTF8",
 }
-"""A server whose network is cut is known to be away within these; a URL may say otherwise."""
+"""A server whose network is cut is known to be away within these; a URL may say otherwise.
+
+Without the encoding a database that has none (`SQL_ASCII`) answers in bytes.
+"""
 
 
 class Address:
