@@ -16,7 +16,7 @@ from kuma_cast import backup, monitor
         (b'{"monitorList": [', "line 1, column 18: "),
         (b"a: [1\nb: 2", "line 2, column 2: "),
         (b"\xff\xfe\x00", "is not UTF-8 text (see line 1)"),
-        (b'{"monitorList": 7}', "nothing in it can be watched"),
+        (b'{"monitorList": 7}', "there is nothing in it to watch"),
         (b'{"a": 1}', "is of no program that is known"),
         (b"[" * 100_000, "nested too deeply"),
         (b"a: " + b"[" * 100_000, "is no YAML that can be read"),

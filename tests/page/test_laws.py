@@ -130,7 +130,8 @@ def changed(checks: Mapping[str, CheckHistory], key: str, why: str) -> Mapping[s
     assert latest is not None
     if why == UNSEEN:  # believed down, and then the budget was spent
         blind = result(key, 900, failure=Failure(FailureKind.BUDGET_PAUSED, "spent"))
-        return {**others, key: replace(checks[key], latest=blind, recent=(blind, blind))}
+        before = replace(blind, at=blind.at - timedelta(minutes=1))
+        return {**others, key: replace(checks[key], latest=blind, recent=(before, blind))}
     old = replace(latest, at=NOW - timedelta(hours=2))
     return {**others, key: replace(checks[key], latest=old, recent=())}
 
