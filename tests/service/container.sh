@@ -5,8 +5,10 @@
 # no rule is left behind.
 set -euo pipefail
 source=$1 folder=$2
+. "$(dirname "$0")/hub_compose.sh"
 if [ "${3:-}" != built ]; then
 mount --make-rprivate /
+mkdir -p /run/containers && mount -t tmpfs tmpfs /run/containers  # where names are resolved
 mount -t tmpfs tmpfs /sys/fs/cgroup
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 export CONTAINERS_STORAGE_CONF=$folder/storage.conf
@@ -25,6 +27,7 @@ rm -rf "$folder/base"
 
 buildah bud --pull-never --format docker --isolation chroot --network host -v /etc/ssl/certs:/etc/ssl/certs:ro -t monitor "$source"
 buildah bud --pull-never --format docker --isolation chroot --network host -v /etc/ssl/certs:/etc/ssl/certs:ro --build-arg EXTRAS=otlp -t extras "$source"
+hub_images
 exec unshare --net bash "$0" "$source" "$folder" built
 fi
 
@@ -79,3 +82,4 @@ echo "compose: $(answer healthz | tail -1)"
 podman-compose exec -T monitor monitor status < /dev/null > "$folder/status.log" 2>&1 || cat "$folder/status.log"
 head -1 "$folder/status.log"
 podman-compose down -v > "$folder/down.log" 2>&1
+hub_life

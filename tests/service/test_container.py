@@ -1,6 +1,6 @@
 """The Dockerfile, built and lived with: not root, nothing writable but its volume, a health check that tells, a port.
 
-Its demo and docker-compose.yml are reached through that port too.
+Its demo and docker-compose.yml are reached through that port too, and a hub on PostgreSQL hears two agents.
 """
 
 import os
@@ -16,6 +16,14 @@ HERE = Path(__file__).parent
 TOOLS = ("buildah", "podman", "debootstrap", "crun", "unshare", "ip", "podman-compose")
 PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
+HUB = """
+[monitor]
+store = "postgresql://monitor:${STORE_PASSWORD}@db/monitor"
+[service.a]
+endpoints = { x = "http://127.0.0.1:9" }
+probes = { http = "1s" }
+"""
+
 
 @pytest.mark.proof
 def test_the_image_is_built_runs_reports_its_health_and_stops_politely(tmp_path: Path) -> None:
@@ -30,6 +38,7 @@ def test_the_image_is_built_runs_reports_its_health_and_stops_politely(tmp_path:
         '[service.a]\nkey = "${SOME_KEY}"\n'
         'endpoints = { x = "http://127.0.0.1:9" }\nprobes = { http = "1s" }\n'
     )
+    (tmp_path / "hub.toml").write_text(HUB)
     done = subprocess.run(
         ["unshare", "--mount", "--cgroup", "bash", HERE / "container.sh", source, tmp_path],
         env={**os.environ, "PATH": PATH},
@@ -53,6 +62,7 @@ def test_the_image_is_built_runs_reports_its_health_and_stops_politely(tmp_path:
         "last page: yes",
         "demo: 200",
         "compose: 200",
+        "agents: 2 heard",
     ):
         assert f"{line}\n" in said, said
     assert "root file system: OSError: [Errno 30] Read-only file system" in said
