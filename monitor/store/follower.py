@@ -13,6 +13,8 @@ from monitor.store.reader import Reader
 from monitor.store.run_rows import WordCache, result_from
 from monitor.store.schema import CHECKS
 
+_TRIM_EVERY_S = 60.0
+"""How often what is too old to be shown is forgotten."""
 _MOST_WORDS = 100_000
 """Texts that are remembered; then they are asked for anew."""
 
@@ -26,7 +28,7 @@ class Follower:
         self._leader: str | None = None
         self._others: frozenset[str] = frozenset()
         self._last = 0
-        self._looked_s = float("-inf")
+        self._looked_s = self._trimmed_s = float("-inf")
         self._checks: dict[int, tuple[str, str]] = {}
         """Key and vantage by number, of the checks that memory holds."""
         self._unheld: set[int] = set()
@@ -54,6 +56,9 @@ class Follower:
         else:
             self.catch_up()
         self._looked_s = asked_s
+        if asked_s - self._trimmed_s >= _TRIM_EVERY_S:
+            self._history.trim(now)
+            self._trimmed_s = asked_s
 
     def holds(self, now: datetime, others: frozenset[str]) -> bool:
         """Tell whether the history is one that `catch_up` completes, once nobody else writes."""

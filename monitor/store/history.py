@@ -237,8 +237,9 @@ class Lately:
                 runs = charted([] if ttft else ttfb, ttft, speed)
                 self.chart.add(begin // HALF_HOUR_MS, runs)
 
-    def last_24h(self, hour: int) -> Rollup:
-        """Return the hour that runs, and the 23 before it."""
+    def trim(self, since: datetime, hour: int) -> None:
+        """Forget runs before `since` and hours that lie a day before this one, and make small those that are over."""
+        del self.recent[: bisect_left(self.recent, since, key=_AT)]
         if self._over is None or self._over[0] != hour:
             for old in [number for number in self.hours if number <= hour - HOURS_SHOWN]:
                 del self.hours[old]
@@ -248,12 +249,12 @@ class Lately:
                     self.hours[number] = PackedSum.of(total)
                     over.add(total)
             self._over = hour, PackedSum.of(over)
-        going_on = [total for total in self.hours.values() if isinstance(total, Sum)]
-        return rollup_of([self._over[1], *going_on])
 
-    def since(self, at: datetime) -> tuple[Result, ...]:
-        del self.recent[: bisect_left(self.recent, at, key=_AT)]
-        return tuple(self.recent)
+    def last_24h(self) -> Rollup:
+        """Return the hour that ran when it was trimmed last, and the 23 before it."""
+        over = [] if self._over is None else [self._over[1]]
+        going_on = [total for total in self.hours.values() if isinstance(total, Sum)]
+        return rollup_of([*over, *going_on])
 
 
 def charted(ttfb: Sequence[int], ttft: Sequence[int], speed: Sequence[int]) -> bytes:
@@ -331,12 +332,17 @@ class CheckMemory:
             self.lately.add(hour, total, rows)
             self.past.add(hour // 24, total)
 
+    def trim(self, now: datetime) -> None:
+        """Forget what nobody is shown from now on."""
+        self.lately.trim(now - RECENT, millis(now) // HOUR_MS)
+
     def history(self, key: str, now: datetime, states: tuple[AlertState, ...]) -> CheckHistory:
         """Return the same object as before where there is no news."""
         at, today = millis(now), millis(now) // DAY_MS
         if self.past.today != today:
             self.past.turn(today)
-        recent = self.lately.since(now - RECENT)
+        self.trim(now)
+        recent = tuple(self.lately.recent)
         version = at // HALF_HOUR_MS, len(recent), states
         if self._history is None or version != self._version:
             self._version, latest = version, self.lately.latest
@@ -347,7 +353,7 @@ class CheckMemory:
                 before=self.lately.before if is_silent else None,
                 states=states,
                 days=self.past.bars(),
-                last_24h=self.lately.last_24h(at // HOUR_MS),
+                last_24h=self.lately.last_24h(),
                 windows=self.past.rollups(),
                 recent=recent,
                 series=self.lately.chart.points(at // HALF_HOUR_MS),
@@ -453,6 +459,15 @@ class History:
             journal, self._journal = self._journal or [], None
             for entry in journal:
                 self._memory(entry).fresh.append(entry)
+
+    def trim(self, now: datetime) -> None:
+        """Add up what came, and forget what nobody is shown from now on: for who takes no snapshots, which do the same."""
+        with self._folding:
+            with self.lock:
+                checks = [(memory, memory.take()) for memory in self.checks.values()]
+            for memory, fresh in checks:
+                memory.fold(fresh)
+                memory.trim(now)
 
     def snapshot(self, now: datetime, outbox: tuple[OutboxMessage, ...]) -> Snapshot:
         histories: dict[str, CheckHistory] = {}

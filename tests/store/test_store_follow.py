@@ -28,6 +28,7 @@ from store_cast import (
 from monitor.model import Snapshot, StoreError
 from monitor.store import InUseError, Store
 from monitor.store.commits import KEPT_S
+from monitor.store.histogram import PackedSum, Sum
 
 pytestmark = pytest.mark.slow
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
@@ -81,6 +82,32 @@ async def test_what_was_followed_is_what_the_leader_had(url: str, clock: HandClo
         expected = seen(await first.snapshot(clock.now()))
     snapshot = await takes_over(standby, clock)
     assert seen(snapshot) == expected
+    await standby.close()
+
+
+async def test_what_is_too_old_to_be_shown_is_forgotten_while_it_follows(
+    url: str, clock: HandClock
+) -> None:
+    """Nobody asks a standby for a page, which would do that by the way."""
+    standby = Store(url, clock=clock)
+    async with opened(url, clock) as first:
+        first.record(entry(streamed(clock.now())))
+        await first.flush()
+        await follow(standby)
+        for _ in range(150):
+            clock.tick(60)
+            first.record(entry(streamed(clock.now())))
+            await first.flush()
+            await follow(standby)
+        lately = standby._history.checks[CHAT, "local"].lately
+        assert len(lately.recent) == 31
+        assert [type(lately.hours[hour]) for hour in sorted(lately.hours)] == [
+            PackedSum,
+            PackedSum,
+            Sum,
+        ]
+        expected = seen(await first.snapshot(clock.now()))
+    assert seen(await takes_over(standby, clock)) == expected
     await standby.close()
 
 
