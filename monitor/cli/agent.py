@@ -150,7 +150,7 @@ def command(
 
 def add(path: Path | None, vantage: str, name: str, url: str, *, another: bool = False) -> None:
     """Write [vantage.ID] or one more key in it, let the daemon reload, and print the line for the other machine."""
-    from monitor.daemon.hub import KEY_FILE  # noqa: PLC0415  # an agent needs none of it
+    from monitor.daemon.hub import KEY_FILE, must_have_key  # noqa: PLC0415  # an agent needs none of it
 
     if not is_id(vantage):
         raise typer.BadParameter(
@@ -169,6 +169,7 @@ def add(path: Path | None, vantage: str, name: str, url: str, *, another: bool =
         after = with_vantage(before, vantage, name, key.public)
     env = service_env(loaded.path, os.environ)
     config.parse(after, path=loaded.path, env=env, secrets=Secrets.NONE, strict=False)
+    must_have_key(loaded)
     hub_key = load_or_make(loaded.state / KEY_FILE)
     _rewrite(loaded, before, after)
     line = Invitation(vantage=vantage, hub=hub, hub_key=hub_key.public, key=key).line

@@ -21,7 +21,7 @@ from monitor.alerts import Context, self_alerts
 from monitor.clock import Clock, ClockSteps, SystemClock
 from monitor.config import Config, load
 from monitor.daemon import STARTED
-from monitor.daemon.components import Components
+from monitor.daemon.components import Components, must_have_key
 from monitor.daemon.deadman_switch import DeadMansSwitch
 from monitor.daemon.dependencies import Dependencies, Listeners
 from monitor.daemon.metrics_push import MetricsPush
@@ -162,6 +162,7 @@ class Daemon:
                     if self._before is None:
                         log.info("event=stopped")
                         return False
+                await must_have_key(self.deps.config)
                 opened = self._has_opened()
         finally:
             if not opened:

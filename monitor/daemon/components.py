@@ -224,6 +224,8 @@ class Components:
         One that has told of a silence stays, to tell its end. Raises MonitorError.
         """
         is_needed = deps.config.vantages or (self.hub and self.hub.events)
+        if self.hub is None:
+            await must_have_key(deps.config)
         hub = self.hub if self.hub and is_needed else make_hub(deps, self.alerts, self.schedule)
         if hub is not None and hub is not self.hub:
             await hub.load()
@@ -447,6 +449,14 @@ def is_hubs_turn(alerts: AlertEngine, check: Check, at: datetime) -> bool:
         place for place in check.turns if alerts.voters.counts(check.key, place, at, measured=True)
     }
     return whose_turn(check, at, able) == check.turns[0]
+
+
+async def must_have_key(config: Config) -> None:
+    """Raise MonitorError where agents would believe nothing of this daemon as their hub."""
+    if config.vantages:
+        from monitor.daemon import hub  # noqa: PLC0415  # a daemon without agents loads nothing of it
+
+        await asyncio.to_thread(hub.must_have_key, config)
 
 
 def make_hub(deps: Dependencies, alerts: AlertEngine, schedule: Schedule) -> "Hub | None":

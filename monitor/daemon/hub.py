@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from operator import attrgetter
-from pathlib import Path
 
 from aiohttp import web
 
@@ -17,6 +16,7 @@ from monitor.agent.signature import load_key, load_or_make
 from monitor.alerts import AlertEngine, Context, self_alerts
 from monitor.clock import Clock
 from monitor.config import Config
+from monitor.config.addresses import SERVERS
 from monitor.config.agent_document import agent_document
 from monitor.cycle import is_declared_limit
 from monitor.logs import RepeatFilter
@@ -45,17 +45,26 @@ PUBLIC_KEY = "hub_key"
 """The store's name for the public half of it."""
 
 
-def must_have_key(state: Path, public: str | None) -> None:
-    """Raise MonitorError unless this folder has the key of the hub that leads, which is all that its agents believe."""
-    path = state / KEY_FILE
+def must_have_key(config: Config) -> None:
+    """Raise MonitorError where agents believe another key than ours, and other machines share the store.
+
+    The store has the public half of the key that agents believe. A hub whose store is a file is the only one, and
+    makes itself a new key.
+    """
+    if not config.store.startswith(SERVERS):
+        return
+    public = Store.noted(config.store, PUBLIC_KEY, vantage=config.vantage)
+    path = config.state / KEY_FILE
     try:
         own = load_key(path).public
     except FileNotFoundError:
         own = ""
     if public is not None and own != public:
-        what = "is not the key of the hub that leads" if own else "is missing"
+        what = "is not the key of the hub that leads or led last" if own else "is missing"
         raise MonitorError(
-            f"{path} {what}, and agents believe nothing that another key has signed; copy {KEY_FILE} from the hub that leads"
+            f"{path} {what}, and agents believe nothing that another key has signed; copy {KEY_FILE} from that hub "
+            f"or from a backup. Where it is lost, remove the row {PUBLIC_KEY} of the table key_value in the database: "
+            "then this hub begins with a key of its own, and each agent is to be added anew"
         )
 
 

@@ -6,12 +6,11 @@ It probes nothing and tells nobody. It follows the history, so that it has it wh
 import asyncio
 import contextlib
 import logging
-from contextlib import closing
 
 from monitor import __version__
 from monitor.clock import Clock
 from monitor.config import Config
-from monitor.daemon.components import page_host
+from monitor.daemon.components import must_have_key, page_host
 from monitor.daemon.systemd import sd_notify
 from monitor.language import language
 from monitor.logs import RepeatFilter, quoted
@@ -40,8 +39,7 @@ class Standby:
 
         The server of the page says meanwhile what this daemon is.
         """
-        if self._config.vantages:
-            self._must_have_key()
+        await must_have_key(self._config)
         async with contextlib.AsyncExitStack() as stack:
             for server in self._servers():
                 await server.start()
@@ -55,13 +53,6 @@ class Standby:
                 self._is_over = True
                 await following
         return self._leader if is_our_turn else None
-
-    def _must_have_key(self) -> None:
-        """Raise MonitorError where agents would believe nothing of this daemon, should it lead."""
-        from monitor.daemon.hub import PUBLIC_KEY, must_have_key  # noqa: PLC0415  # a daemon without agents loads nothing of it
-
-        with closing(Store.read_only(self._config.store, vantage=self._config.vantage)) as reader:
-            must_have_key(self._config.state, reader.note(PUBLIC_KEY))
 
     async def _until_nobody_leads(self) -> bool:
         """Return True when nobody leads, False when we are to stop."""

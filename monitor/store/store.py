@@ -115,6 +115,20 @@ class Store:
         return Reader(url, vantage=vantage)
 
     @staticmethod
+    def noted(url: str, name: str, *, vantage: str) -> str | None:
+        """Return what a daemon left under `name`; None also where none has written this store yet. Raises StoreError."""
+        place = database(url)
+        engine = place.reading()
+        try:
+            with engine.begin() as connection:
+                is_there = schema.check_version(connection)
+                return small_tables.note(connection, vantage, name) if is_there else None
+        except DBAPIError as error:
+            raise StoreError(f"the store cannot be read: {place.why(error)}") from error
+        finally:
+            engine.dispose()
+
+    @staticmethod
     def holder(url: str) -> Holder | None:
         """Return the daemon that writes this store, if one runs."""
         return database(url).holder()
