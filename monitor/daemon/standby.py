@@ -6,6 +6,7 @@ It probes nothing and tells nobody. It follows the history, so that it has it wh
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 
 from monitor import __version__
 from monitor.clock import Clock
@@ -31,7 +32,6 @@ class Standby:
         self._metrics: MetricsServer | None = None
         self._trouble: str | None = None
         """Why the store cannot be asked now."""
-        self._is_over = False
         self._repeats = RepeatFilter()
 
     async def wait(self, leader: Holder) -> Holder | None:
@@ -45,12 +45,13 @@ class Standby:
                 await server.start()
                 stack.push_async_callback(server.close)
             self._note_leader(leader)
-            following = asyncio.create_task(self._follow(), name="follow")
+            over = asyncio.Event()
+            following = asyncio.create_task(self._follow(over.is_set), name="follow")
             try:
                 sd_notify("READY=1")
                 is_our_turn = await self._until_nobody_leads()
             finally:
-                self._is_over = True
+                over.set()
                 await following
         return self._leader if is_our_turn else None
 
@@ -83,13 +84,13 @@ class Standby:
         if self._repeats.is_news("store", why):
             log.warning('event=store_trouble why="%s"', why)
 
-    async def _follow(self) -> None:
-        """Keep the history in memory up to date. Where that fails, whoever takes over loads it as after any start."""
+    async def _follow(self, is_over: Callable[[], bool]) -> None:
+        """Keep the history in memory up to date until it `is_over`. Where that fails, whoever takes over loads it as after any start."""
         is_first = True
-        while not (self._is_over or self._stop.is_set()):
+        while not (is_over() or self._stop.is_set()):
             began = self._clock.monotonic()
             try:
-                await asyncio.to_thread(self._store.follow, self._leader, lambda: self._is_over)
+                await asyncio.to_thread(self._store.follow, self._leader, is_over)
             except StoreError as error:
                 if self._repeats.is_news("follow", str(error)):
                     log.warning("event=not_followed why=%s", quoted(error))
@@ -97,11 +98,11 @@ class Standby:
                 log.exception("event=internal loop=follow")
             else:
                 self._repeats.is_news("follow", None)
-                if is_first and not self._is_over:
+                if is_first and not is_over():
                     seconds = self._clock.monotonic() - began
                     log.info("event=followed seconds=%.1f", seconds)
                     is_first = False
-            if not self._is_over:
+            if not is_over():
                 await self._rest()
 
     async def _rest(self) -> None:

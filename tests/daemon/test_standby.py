@@ -20,6 +20,9 @@ from standby_cast import Hub, Site
 from store_cast import asked
 from telegram import CHAT, TOKEN, Telegram, telegram
 
+from monitor.clock import SystemClock
+from monitor.config import load
+from monitor.daemon.standby import Standby
 from monitor.store import Store
 
 pytestmark = pytest.mark.slow
@@ -173,6 +176,30 @@ async def test_behind_a_pooler_in_transaction_mode_a_standby_takes_over_alike(
         assert 8 < await pair.takes_over() < TAKEN_OVER_S
         assert await pair.first.ends() == 1
         assert pair.site.times("one")[-1] < pair.site.times("two")[0]
+
+
+async def test_one_that_lost_a_race_for_the_lead_follows_the_winner(
+    server: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    url, toml = server.fresh(), tmp_path / "monitor.toml"
+    toml.write_text(
+        f'[monitor]\nstore = "{url}"\n[service.s]\nendpoints = {{ a = "http://127.0.0.1:9" }}\n'
+        'probes = { http = "1s" }\n'
+    )
+    first, winner, ours = (Store(url, clock=SystemClock()) for _ in range(3))
+    standby = Standby(load(toml, env={}), ours, SystemClock(), asyncio.Event())
+    for number, leads in enumerate((first, winner), 1):
+        leads.open()
+        leads.recall()
+        await leads.flush()
+        leader = await asyncio.to_thread(ours.leader)
+        assert leader is not None
+        waiting = asyncio.create_task(standby.wait(leader))
+        await until(lambda number=number: caplog.text.count("event=followed") == number)
+        await leads.close()
+        assert await asyncio.wait_for(waiting, 10) == leader
+    ours.wait_no_more()
 
 
 async def test_a_standby_says_what_it_is_and_takes_nothing(pair: Pair) -> None:
