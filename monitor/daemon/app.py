@@ -187,14 +187,10 @@ class Daemon:
             stack.push_async_callback(components.close)
             for server in components.servers:
                 await server.start()
+            lost = asyncio.create_task(self._until_lost(), name="lease")
             loops = self._start(components, state)
             sd_notify("READY=1")
-            with _log_store_errors():
-                await self.store.note(STARTED, f"{os.getpid()} {self.clock.now().isoformat()}")
-            log.info(
-                "event=started version=%s checks=%d", __version__, len(self.deps.config.checks)
-            )
-            lost = asyncio.create_task(self._until_lost(), name="lease")
+            loops.append(asyncio.create_task(self._note_start(), name="start"))
             await self.stop.wait()
             sd_notify("STOPPING=1")
             draining = asyncio.create_task(self._drain(components, loops), name="drain")
@@ -206,6 +202,12 @@ class Daemon:
                 raise StoreError(self.store.lost or "")
             lost.cancel()
             await draining
+
+    async def _note_start(self) -> None:
+        """Leave in the store who leads since when. It may wait for a server that hangs, and nothing else waits for that."""
+        with _log_store_errors():
+            await self.store.note(STARTED, f"{os.getpid()} {self.clock.now().isoformat()}")
+        log.info("event=started version=%s checks=%d", __version__, len(self.deps.config.checks))
 
     def _start(self, components: Components, state: RestartState) -> list[asyncio.Task[None]]:
         _freeze_garbage_collector()

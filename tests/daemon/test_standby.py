@@ -4,6 +4,8 @@ import asyncio
 import json
 import re
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -176,6 +178,54 @@ async def test_behind_a_pooler_in_transaction_mode_a_standby_takes_over_alike(
         assert 8 < await pair.takes_over() < TAKEN_OVER_S
         assert await pair.first.ends() == 1
         assert pair.site.times("one")[-1] < pair.site.times("two")[0]
+
+
+STARTS_SLOWLY = """
+import asyncio, sys
+from pathlib import Path
+from monitor.config import load
+from monitor.daemon.app import Daemon
+daemon = Daemon(load(Path(sys.argv[1]), env={}))
+note = daemon.store.note
+async def note_later(*words):
+    print("notes its start", flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
+    await note(*words)
+daemon.store.note = note_later
+asyncio.run(daemon.run())
+"""
+
+
+async def test_one_that_is_cut_off_before_its_start_is_noted_ceases_alike(
+    pair: Pair, server: Server, tmp_path: Path
+) -> None:
+    with CuttingProxy(server.port) as proxy:
+        toml = tmp_path / "monitor.toml"
+        toml.write_text(
+            f'[monitor]\nstore = "{pair.url.replace(str(server.port), str(proxy.port))}"\n'
+            f'[service.s]\nendpoints = {{ a = "{pair.site.url}/one" }}\nprobes = {{ http = "1s" }}\n'
+        )
+        words = [sys.executable, "-c", STARTS_SLOWLY, str(toml)]
+        pipe = subprocess.PIPE
+        waiting = Store(pair.url, clock=SystemClock())
+        with subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as leader:
+            try:
+                assert leader.stdin
+                assert leader.stdout
+                assert await asyncio.to_thread(leader.stdout.readline) == "notes its start\n"
+                assert await asyncio.to_thread(waiting.leader)
+                await asyncio.sleep(3)  # a renewal each two seconds tells it that somebody waits
+                proxy.cut()
+                print(file=leader.stdin, flush=True)
+                _, said = await asyncio.to_thread(leader.communicate, timeout=30)
+            finally:
+                leader.kill()
+                waiting.wait_no_more()
+    assert leader.returncode == 1
+    assert "this daemon leads no more" in said
+    ceased = len(pair.site.times("one"))
+    assert ceased
+    assert ceased < 15
 
 
 async def test_one_that_lost_a_race_for_the_lead_follows_the_winner(
