@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,9 @@ _MOST_ANSWER = 4 << 20
 _HURRIED = aiohttp.ClientTimeout(total=40, sock_connect=10, sock_read=_ANSWER_S)
 _PASSED_ON = {502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 530}
 """Statuses of what stands before a hub that is away, or of one that is not the leader."""
+
+_Answer = tuple[int, Mapping[str, str], bytes]
+"""Status, headers and body."""
 
 
 _ADD_ANEW = (
@@ -87,26 +90,38 @@ class HubClient:
     async def config(self, tag: str) -> FetchedConfig | None:
         """Return what to probe; None where it is still what `tag` names. Raises HubAwayError."""
         head = self._head("GET", CONFIG, b"")
-        status, headers, body = await self._ask(head, b"", {"If-None-Match": f'"{tag}"'})
+        request = self._invitation.key.sign(head.message)
+
+        def is_config(answer: _Answer) -> bool:
+            return self._is_config(answer, request)
+
+        answer = await self._ask(head, b"", {"If-None-Match": f'"{tag}"'}, is_config)
+        status, headers, body = answer
         if status not in {200, 304}:
             raise HubAwayError(_why(status, body))
-        etag, time = headers.get("ETag", "").strip('"'), headers.get("Monitor-Time", "")
-        body = b"" if status == 304 else body
-        request = self._invitation.key.sign(head.message)
-        message = config_message(self._invitation.vantage, request, etag, time, body)
-        signature = headers.get("Monitor-Signature", "")
-        if not is_signed(self._invitation.hub_key, signature, message):
+        if not is_config(answer):
             raise HubAwayError("the configuration is not signed by the hub")
-        self._learn(time)
-        return None if status == 304 else FetchedConfig(etag, body)
+        self._learn(headers.get("Monitor-Time", ""))
+        return None if status == 304 else FetchedConfig(_tag(headers), body)
+
+    def _is_config(self, answer: _Answer, request: str) -> bool:
+        """Say whether the hub has signed this answer to the request with this signature."""
+        status, headers, body = answer
+        if status not in {200, 304}:
+            return False
+        body = b"" if status == 304 else body
+        time = headers.get("Monitor-Time", "")
+        message = config_message(self._invitation.vantage, request, _tag(headers), time, body)
+        return is_signed(self._invitation.hub_key, headers.get("Monitor-Signature", ""), message)
 
     async def push(self, body: bytes, *, stream: str, first: int, last: int) -> PushAnswer:
         """Send a zipped batch. Raises HubAwayError."""
         head = self._head("POST", RESULTS, body, stream=stream, first=str(first), last=str(last))
-        status, headers, answer = await self._ask(head, body, {"Content-Encoding": "gzip"})
+        more = {"Content-Encoding": "gzip"}
+        status, headers, answer = await self._ask(head, body, more, _is_receipt)
         document = _object(answer)
         if status == 200:
-            if not all(isinstance(document.get(name), int) for name in ("upto", "before", "time")):
+            if not _is_receipt((status, headers, answer)):
                 raise HubAwayError("what answered is no hub")
             self._learn(str(document["time"]))
         return PushAnswer(
@@ -132,9 +147,13 @@ class HubClient:
         )
 
     async def _ask(
-        self, head: SignedHead, body: bytes, more: Mapping[str, str]
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        """Ask the addresses in turn, the one first that answered last."""
+        self,
+        head: SignedHead,
+        body: bytes,
+        more: Mapping[str, str],
+        is_expected: Callable[[_Answer], bool],
+    ) -> _Answer:
+        """Ask the addresses in turn, the one first whose hub answered last. Where none did, return what came instead."""
         headers = {
             "Monitor-Agent": head.agent,
             "Monitor-Stream": head.stream,
@@ -145,24 +164,27 @@ class HubClient:
             "Monitor-Signature": self._invitation.key.sign(head.message),
         }
         headers = {name: value for name, value in headers.items() if value} | dict(more)
-        whys, answer = [], None
+        whys: list[str] = []
+        others: list[_Answer] = []
         for hub in [*self._hubs]:
             try:
                 answer = await self._ask_one(hub, head, body, headers)
             except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
                 whys.append(f"{hub}: {_describe(error)}")
                 continue
-            if answer[0] not in _PASSED_ON:
+            if is_expected(answer) or _is_refusal(answer):
                 self._hubs.remove(hub)
                 self._hubs.insert(0, hub)
                 return answer
-        if answer is not None:
-            return answer
+            others.append(answer)
+        if others:
+            # A hub that cannot answer now knows more than whatever stands where another one was.
+            return next((each for each in reversed(others) if _has_reason(each[2])), others[-1])
         raise HubAwayError("; ".join(whys))
 
     async def _ask_one(
         self, hub: str, head: SignedHead, body: bytes, headers: Mapping[str, str]
-    ) -> tuple[int, Mapping[str, str], bytes]:
+    ) -> _Answer:
         self._sent_ms, self._began = millis(self._clock.now()), self._clock.monotonic()
         url = URL(f"{hub}{head.path}")
         request = self._open().request(
@@ -207,6 +229,27 @@ class HubClient:
         round_trip_ms = (self._clock.monotonic() - self._began) * 1000
         if hub_ms.isascii() and hub_ms.isdigit():
             self.offset = self.offset.answered(self._sent_ms, float(hub_ms), round_trip_ms)
+
+
+def _is_receipt(answer: _Answer) -> bool:
+    """Say whether a hub has taken what was pushed."""
+    document = _object(answer[2])
+    numbers = (document.get(name) for name in ("upto", "before", "time"))
+    return answer[0] == 200 and all(isinstance(number, int) for number in numbers)
+
+
+def _is_refusal(answer: _Answer) -> bool:
+    """Say whether this is a hub's own refusal, which another hub of the same store would repeat."""
+    status, _, body = answer
+    return status >= 400 and status not in _PASSED_ON and _has_reason(body)
+
+
+def _has_reason(body: bytes) -> bool:
+    return isinstance(_object(body).get("why"), str)
+
+
+def _tag(headers: Mapping[str, str]) -> str:
+    return headers.get("ETag", "").strip('"')
 
 
 def _object(body: bytes) -> dict[str, Any]:

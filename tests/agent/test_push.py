@@ -13,6 +13,7 @@ import pytest
 from agent_cast import CN_KEY, HK_KEY, HUB_KEY, NOON, TOML, AgentHub, failed, hubbing, run
 from aiohttp import web
 from cast import HandClock, until
+from listening import listening
 from postgres import postgres
 from proxies import Fake, proxying
 
@@ -378,6 +379,88 @@ async def test_addresses_of_the_hub_are_tried_in_turn(hub: AgentHub, tmp_path: P
         await agent.push()
         assert begins(await hub.stored()) == [0]
         assert agent.client._hubs[0] == hub.url
+
+
+NO_HUB = {
+    "not_found": (404, "404 page not found"),
+    "page": (200, "<title>Welcome</title>"),
+    "json": (200, '{"upto": "1", "why": "no"}'),
+    "login": (302, ""),
+    "forbidden": (403, "<title>Forbidden</title>"),
+    "error": (500, '{"error": "no such application"}'),
+    "away": (503, ""),
+}
+
+
+@pytest.mark.parametrize("answer", NO_HUB.values(), ids=NO_HUB)
+async def test_where_another_server_has_the_address_of_a_hub_the_next_address_is_asked(
+    hub: AgentHub, tmp_path: Path, answer: tuple[int, str]
+) -> None:
+    status, text = answer
+    asked: list[str] = []
+
+    async def other(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return web.Response(status=status, text=text, headers={"Location": "/login"})
+
+    app = web.Application()
+    app.router.add_route("*", "/{rest:.*}", other)
+    async with (
+        listening(app) as url,
+        agent_of(hub, tmp_path / "agent", hubs=(url, hub.url)) as agent,
+    ):
+        fetched = await agent.client.config("")
+        assert (fetched is not None, agent.client._hubs) == (True, [hub.url, url])
+        agent.client._hubs.reverse()
+        agent.measure(0)
+        await agent.push()
+        hub.clock.tick(10)
+        agent.measure(1)
+        await agent.push()
+    assert begins(await hub.stored()) == [0, 1]
+    assert asked == [f"/{CONFIG}", f"/{RESULTS}"], "the hub is asked first once it has answered"
+
+
+async def test_a_hub_with_another_key_is_passed_by_for_the_one_that_signs(
+    hub: AgentHub, tmp_path: Path
+) -> None:
+    async with hubbing(tmp_path / "other") as other:
+        other.api._key = CN_KEY
+        async with agent_of(hub, tmp_path / "agent", hubs=(other.url, hub.url)) as agent:
+            other.clock.mono += 10
+            assert await agent.client.config("") is not None
+            assert agent.client._hubs == [hub.url, other.url]
+
+
+async def test_what_a_hub_refuses_no_other_address_is_asked(hub: AgentHub, tmp_path: Path) -> None:
+    """Another hub of the same store would say the same."""
+    hub.api.change(replace(hub.api._settings, vantages={}))
+    async with hubbing(tmp_path / "other") as other:
+        async with agent_of(hub, tmp_path / "agent", hubs=(hub.url, other.url)) as agent:
+            agent.measure(0)
+            assert await agent.push() == 60
+        assert other.heard == []
+
+
+async def test_where_no_address_leads_to_a_hub_the_words_of_one_that_waits_come_first(
+    hub: AgentHub, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def standby(_: web.Request) -> web.Response:
+        return web.json_response({"why": "it waits"}, status=503, headers={"Retry-After": "5"})
+
+    async def other(_: web.Request) -> web.Response:
+        return web.Response(status=404, text="404 page not found")
+
+    waits, dead = web.Application(), web.Application()
+    waits.router.add_route("*", "/{rest:.*}", standby)
+    dead.router.add_route("*", "/{rest:.*}", other)
+    async with listening(waits) as first, listening(dead) as second:
+        hubs = (first, second)
+        async with agent_of(hub, tmp_path / "agent", hubs=hubs) as agent:
+            agent.measure(0)
+            assert await agent.push() == 5
+            assert agent.client._hubs == [*hubs]
+    assert "HTTP 503: it waits" in caplog.text
 
 
 @pytest.mark.parametrize("socks", [False, True])
