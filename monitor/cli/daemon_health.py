@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 
 from monitor.clock import SystemClock
 from monitor.config import Config
-from monitor.daemon import STARTED
+from monitor.daemon import STARTED, noted_start
 from monitor.model import StoreError
 from monitor.model.duration import format_duration
-from monitor.store import Store
+from monitor.store import Holder, Store
 
 _TIMEOUT_S = 3.0
 SILENT = timedelta(minutes=1)
@@ -44,7 +44,7 @@ def daemon_health(config: Config) -> DaemonHealth | None:
         return None
     answer = None if holder.host else _healthz(config.metrics or config.listen)
     trouble = _silence(config) if answer is None else answer or None
-    since = _started(config, holder.pid)
+    since = _started(config, holder)
     return DaemonHealth(holder.pid, trouble, since, holder.host, holder.since)
 
 
@@ -77,11 +77,10 @@ def _silence(config: Config) -> str | None:
     return f"it has written nothing for {format_duration(silent)}" if silent > SILENT else None
 
 
-def _started(config: Config, pid: int) -> datetime | None:
-    """Return when this process started, as it noted it; another daemon's note does not count."""
+def _started(config: Config, holder: Holder) -> datetime | None:
+    """Return when this daemon started, as it noted it; another daemon's note does not count."""
     with contextlib.suppress(StoreError, ValueError):
         with closing(Store.read_only(config.store)) as reader:
-            noted_pid, _, at = (reader.note(STARTED) or "").partition(" ")
-        if noted_pid == str(pid):
-            return datetime.fromisoformat(at)
+            note = reader.note(STARTED)
+        return noted_start(note, holder.pid, holder.id) if note else None
     return None

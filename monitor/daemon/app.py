@@ -20,7 +20,7 @@ from monitor import __version__
 from monitor.alerts import Context, self_alerts
 from monitor.clock import Clock, ClockSteps, SystemClock
 from monitor.config import Config, load
-from monitor.daemon import STARTED
+from monitor.daemon import STARTED, start_note
 from monitor.daemon.components import Components, must_have_key
 from monitor.daemon.deadman_switch import DeadMansSwitch
 from monitor.daemon.dependencies import Dependencies, Listeners
@@ -206,7 +206,8 @@ class Daemon:
     async def _note_start(self) -> None:
         """Leave in the store who leads since when. It may wait for a server that hangs, and nothing else waits for that."""
         with _log_store_errors():
-            await self.store.note(STARTED, f"{os.getpid()} {self.clock.now().isoformat()}")
+            note = start_note(os.getpid(), self.clock.now(), self.store.claim_id)
+            await self.store.note(STARTED, note)
         log.info("event=started version=%s checks=%d", __version__, len(self.deps.config.checks))
 
     def _start(self, components: Components, state: RestartState) -> list[asyncio.Task[None]]:

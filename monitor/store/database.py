@@ -97,6 +97,8 @@ class Upkeep(Protocol):
     look_every_s: float
     has_lease: bool
     """Whether the claim of a daemon runs out, so that another one may wait for it."""
+    claim_id: str
+    """The `id` of the holder that we are once it is ours."""
     max_size: int | None
     """Bytes that the store should not exceed."""
 

@@ -158,6 +158,11 @@ class Store:
         """Tell whether a second daemon may wait for this store, and the first one may lose it."""
         return self._upkeep.has_lease
 
+    @property
+    def claim_id(self) -> str:
+        """Return the `id` of the holder that this daemon is while it writes the store."""
+        return self._upkeep.claim_id
+
     def leader(self) -> Holder | None:
         """Return the daemon that we wait for, and say that we do; None where we may `open`. It asks, so call it in a thread.
 

@@ -8,11 +8,12 @@ from pathlib import Path
 from aiohttp import web
 from cast import HandClock
 from listening import listening
+from postgres import postgres
 
 from monitor.cli.daemon_health import DaemonHealth, daemon_health
 from monitor.clock import SystemClock
 from monitor.config import Config, parse
-from monitor.daemon import STARTED
+from monitor.daemon import STARTED, start_note
 from monitor.store import Store
 
 SERVICE = '[service.a]\nendpoints = { x = "http://127.0.0.1:9" }\n'
@@ -45,12 +46,34 @@ async def test_a_daemon_without_a_door_is_known_by_what_it_wrote_last(tmp_path: 
     store = await a_daemon(asked, timedelta(seconds=5))
     assert daemon_health(asked) == DaemonHealth(os.getpid(), None)
     at = SystemClock().now()
-    await store.note(STARTED, f"{os.getpid()} {at.isoformat()}")
+    await store.note(STARTED, start_note(os.getpid(), at, store.claim_id))
     assert daemon_health(asked) == DaemonHealth(os.getpid(), None, at)
-    await store.note(STARTED, f"1 {at.isoformat()}")
+    await store.note(STARTED, start_note(1, at, store.claim_id))
     assert daemon_health(asked) == DaemonHealth(os.getpid(), None)
     await store.close()
     assert daemon_health(asked) is None
+
+
+async def test_the_start_of_a_leader_is_not_that_of_the_one_before_with_the_same_process_id(
+    tmp_path: Path,
+) -> None:
+    """As in containers, where each daemon is process 1; the one that took over has not noted its start yet."""
+    with postgres() as server:
+        text = f'[monitor]\nlisten = ""\nstore = "{server.fresh()}"\n{SERVICE}'
+        asked = parse(text, path=tmp_path / "monitor.toml", env={})
+        starts = []
+        for _ in range(2):
+            store = await a_daemon(asked, timedelta())
+            before = daemon_health(asked)
+            at = SystemClock().now()
+            await store.note(STARTED, start_note(os.getpid(), at, store.claim_id))
+            after = daemon_health(asked)
+            await store.close()
+            assert before is not None
+            assert after is not None
+            assert (before.pid, after.pid) == (os.getpid(), os.getpid())
+            starts.append((before.since, after.since == at))
+        assert starts == [(None, True), (None, True)]
 
 
 async def test_a_door_that_is_not_the_daemons_is_not_believed(tmp_path: Path) -> None:

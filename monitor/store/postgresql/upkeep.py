@@ -65,7 +65,7 @@ class ServerUpkeep:
         self._address, self._engine, self._clock = address, address.writing(), clock
         self.replaced, self.max_size = replaced, max_size
         self.rows = PartitionedRows()
-        self._me, self._lost = uuid4().hex, ""
+        self.claim_id, self._lost = uuid4().hex, ""
         self._elapsed = SystemClock().elapsed
         """Goes on while we are stopped, as the server's clock does."""
         self._renewed_s, self._is_awaited = self._elapsed(), False
@@ -112,7 +112,7 @@ class ServerUpkeep:
             other = claim.read(connection, lock=True)
             if other is not None and not other.is_free:
                 return other
-            claim.take(connection, self._me)
+            claim.take(connection, self.claim_id)
         self._renewed_s = asked_s
         return None
 
@@ -128,7 +128,7 @@ class ServerUpkeep:
                 if other is None or other.is_free:
                     return None
                 if self._elapsed() - self._said_s >= _WAIT_EVERY_S:
-                    claim.wait(connection, self._me)
+                    claim.wait(connection, self.claim_id)
                     said_s = self._elapsed()
                 else:
                     said_s = self._said_s
@@ -158,7 +158,7 @@ class ServerUpkeep:
 
     def release(self) -> None:
         with contextlib.suppress(DBAPIError), self._engine.begin() as connection:
-            claim.give_up(connection, self._me)
+            claim.give_up(connection, self.claim_id)
         self.disconnect()
 
     def disconnect(self) -> None:
@@ -172,7 +172,7 @@ class ServerUpkeep:
         asked_s = self._elapsed()
         with self._engine.begin() as connection:
             _limit(connection)
-            renewal = claim.renew(connection, self._me, batch)
+            renewal = claim.renew(connection, self.claim_id, batch)
             if renewal is None:
                 other = claim.read(connection)
                 by = (
@@ -186,7 +186,7 @@ class ServerUpkeep:
             yield connection
             if self._elapsed() - asked_s > _LONG_S:
                 asked_s = self._elapsed()
-                claim.renew(connection, self._me)
+                claim.renew(connection, self.claim_id)
         self._renewed_s, self._is_awaited = asked_s, renewal.is_awaited
 
     def has_committed(self, batch: str) -> bool:

@@ -152,6 +152,7 @@ class FileHealth:
     """Somebody met damage: look at the whole file."""
     look_every_s: float = LOOK_EVERY_S
     has_lease: bool = False
+    claim_id: str = ""
     lost: str | None = None
     """Nothing: a file that is locked stays locked until its daemon ends."""
     rows: RowSteps = field(default_factory=RowSteps)
