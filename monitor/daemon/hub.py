@@ -60,10 +60,10 @@ def must_have_key(config: Config) -> None:
     except FileNotFoundError:
         own = ""
     if public is not None and own != public:
-        what = "is not the key of the hub that leads or led last" if own else "is missing"
+        what = "holds another key" if own else "is missing"
         raise MonitorError(
-            f"{path} {what}, and agents believe nothing that another key has signed; copy {KEY_FILE} from that hub "
-            f"or from a backup. Where it is lost, remove the row {PUBLIC_KEY} of the table key_value in the database: "
+            f"{path} {what}, and agents believe nothing that another key has signed; copy it from the hub "
+            f"that leads or led last, or from a backup. Where it is lost, remove the row {PUBLIC_KEY} of the table key_value in the database: "
             "then this hub begins with a key of its own, and each agent is to be added anew"
         )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cast import until
 from listening import free_port
 from postgres import Server, postgres
 
@@ -12,14 +13,16 @@ from monitor.agent.signature import load_key, new_key, write_secret
 from monitor.cli.agent import add
 from monitor.clock import SystemClock
 from monitor.config import Config, load
+from monitor.daemon import STARTED
 from monitor.daemon.app import Daemon
 from monitor.daemon.components import must_have_key
 from monitor.daemon.hub import KEY_FILE, PUBLIC_KEY
+from monitor.daemon.reload import NOTE
 from monitor.model import MonitorError
 from monitor.store import Store
 
 LEADERS = new_key()
-WHY = {"missing": "is missing", "another": "is not the key of the hub that leads or led last"}
+WHY = {"missing": "is missing", "another": "holds another key"}
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +67,12 @@ def one_without_the_key(
     return config, WHY[request.param]
 
 
+def noted(config: Config, name: str) -> str | None:
+    return Store.noted(config.store, name, vantage="fra")
+
+
 def believed(config: Config) -> str | None:
-    return Store.noted(config.store, PUBLIC_KEY, vantage="fra")
+    return noted(config, PUBLIC_KEY)
 
 
 def test_while_nobody_leads_a_hub_without_the_key_neither_starts_nor_replaces_it(
@@ -78,6 +85,26 @@ def test_while_nobody_leads_a_hub_without_the_key_neither_starts_nor_replaces_it
         asyncio.run(asyncio.wait_for(Daemon(config, env={}).run(), 30))
     assert str(caught.value).startswith(f"{key} {what}, and agents believe nothing")
     assert (believed(config), key.exists()) == (LEADERS.public, there)
+
+
+async def test_a_daemon_that_leads_becomes_no_hub_by_a_reload_without_the_key(
+    server: Server, tmp_path: Path
+) -> None:
+    config = a_hub(tmp_path / "hub", server.fresh())
+    await asyncio.to_thread(led_before, config.store)
+    with_agent = config.path.read_text()
+    env = {"STATE_DIRECTORY": str(config.state)}
+    config.path.write_text(with_agent.partition("[vantage")[0])
+    daemon = Daemon(load(config.path, env), env=env)
+    running = asyncio.create_task(daemon.run())
+    await until(lambda: noted(config, STARTED))
+    config.path.write_text(with_agent)
+    daemon.reload_requested.set()
+    await until(lambda: noted(config, NOTE))
+    daemon.stop.set()
+    await running
+    assert "hub.key is missing, and agents believe nothing" in (noted(config, NOTE) or "")
+    assert (believed(config), (config.state / KEY_FILE).exists()) == (LEADERS.public, False)
 
 
 def test_no_invitation_names_a_key_that_is_not_the_leaders(
