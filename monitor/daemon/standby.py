@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 LOOK_S = 1.0
 """How often it looks whether another daemon still leads, and what that one has written."""
 
+END_S = 3.0
+"""How long whoever takes over waits for what it reads just then, before it loads all anew."""
+
 
 class Standby:
     def __init__(self, config: Config, store: Store, clock: Clock, stop: asyncio.Event) -> None:
@@ -52,7 +55,7 @@ class Standby:
                 is_our_turn = await self._until_nobody_leads()
             finally:
                 over.set()
-                await following
+                await self._end(following)
         return self._leader if is_our_turn else None
 
     async def _until_nobody_leads(self) -> bool:
@@ -104,6 +107,14 @@ class Standby:
                     is_first = False
             if not is_over():
                 await self._rest()
+
+    async def _end(self, following: asyncio.Task[None]) -> None:
+        """Wait for it to end, and no longer than a takeover may: it may stand still where the server or a lock does."""
+        await asyncio.wait({following}, timeout=END_S)
+        if not following.done():
+            log.warning("event=not_followed why=%s", quoted("the store gives no answer"))
+            self._store.follow_no_more()
+            following.cancel()
 
     async def _rest(self) -> None:
         with contextlib.suppress(TimeoutError):

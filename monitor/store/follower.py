@@ -15,6 +15,12 @@ from monitor.store.schema import CHECKS
 
 _TRIM_EVERY_S = 60.0
 """How often what is too old to be shown is forgotten."""
+_LIMITS = {
+    "lock_timeout": "5s",
+    "statement_timeout": "60s",
+    "idle_in_transaction_session_timeout": "60s",
+}
+"""Of one transaction: whoever is to take over must not wait for another session without end."""
 _MOST_WORDS = 100_000
 """Texts that are remembered; then they are asked for anew."""
 
@@ -112,5 +118,11 @@ class Follower:
     def _reading(self) -> Reader:
         """Return what reads; it is opened when it is needed first. Raises StoreError."""
         if self._reader is None:
-            self._reader = Reader(self._url, vantage=self._vantage)
+            self._reader = Reader(self._url, vantage=self._vantage, on_begin=_limit)
         return self._reader
+
+
+def _limit(connection: Connection) -> None:
+    """Limit this transaction, and no other one of its session: behind a pooler that is somebody else's."""
+    calls = ", ".join(f"set_config('{name}', '{limit}', true)" for name, limit in _LIMITS.items())
+    connection.exec_driver_sql(f"SELECT {calls}")  # our own words

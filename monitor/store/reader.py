@@ -68,7 +68,15 @@ class Reader:
     It is safe from any thread, one question at a time. With a `vantage`, only that one's checks.
     """
 
-    def __init__(self, url: str, *, vantage: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        vantage: str | None = None,
+        on_begin: Callable[[Connection], None] = lambda _: None,
+    ) -> None:
+        """`on_begin` is called as each transaction begins."""
+        self._on_begin = on_begin
         self._database = database(url)
         self._database.must_exist()
         self._lock = threading.Lock()
@@ -129,6 +137,7 @@ class Reader:
         engine = self._open()
         try:
             with self._told(), engine.begin() as connection:
+                self._on_begin(connection)
                 yield Loader(connection, self.vantage, now, others)
         finally:
             engine.dispose()
@@ -383,6 +392,7 @@ class Reader:
 
     def _ask(self, question: Callable[[Connection], T]) -> T:
         with self._lock, self._told(), self._engine.begin() as connection:
+            self._on_begin(connection)
             return question(connection)
 
     @contextmanager

@@ -182,8 +182,17 @@ class Store:
 
         if self._follower is None:
             self._follower = Follower(self._url, self._history, self._vantage, self._clock)
-        with contextlib.suppress(_NobodyWaitsError):
-            self._follower.follow(leader.id, self._others, self._clock.now(), rest)
+        follower = self._follower
+        try:
+            with contextlib.suppress(_NobodyWaitsError):
+                follower.follow(leader.id, self._others, self._clock.now(), rest)
+        finally:
+            if follower is not self._follower:  # nobody else closes it any more
+                follower.close()
+
+    def follow_no_more(self) -> None:
+        """Leave a call of `follow` that does not end to itself, with the memory that it fills: `open` loads another one."""
+        self._follower, self._history = None, History(self._vantage)
 
     def prove_life(self) -> None:
         """Say that the event loop goes on. Once it was said, a claim is renewed by itself only while it is said often."""

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
 from aiohttp import web
 from cast import until
@@ -19,13 +20,14 @@ from cutting_proxy import CuttingProxy
 from listening import listening
 from postgres import Server, pooler, postgres
 from standby_cast import Hub, Site
-from store_cast import asked
+from store_cast import asked, record
 from telegram import CHAT, TOKEN, Telegram, telegram
 
 from monitor.clock import SystemClock
 from monitor.config import load
+from monitor.daemon import standby
 from monitor.daemon.standby import Standby
-from monitor.store import Store
+from monitor.store import Store, follower
 
 pytestmark = pytest.mark.slow
 TAKEN_OVER_S = 60.0
@@ -228,24 +230,61 @@ async def test_one_that_is_cut_off_before_its_start_is_noted_ceases_alike(
     assert ceased < 15
 
 
+def waits(store: Store, url: str, folder: Path) -> Standby:
+    (folder / "monitor.toml").write_text(
+        f'[monitor]\nstore = "{url}"\n[service.s]\nendpoints = {{ a = "http://127.0.0.1:9" }}\n'
+        'probes = { http = "1s" }\n'
+    )
+    config = load(folder / "monitor.toml", env={})
+    return Standby(config, store, SystemClock(), asyncio.Event())
+
+
+async def test_a_standby_takes_over_also_while_its_reader_waits_for_a_lock(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has loaded half of the history then, and loads all anew."""
+    monkeypatch.setattr(follower, "_LIMITS", {"lock_timeout": "120s"})
+    monkeypatch.setattr(standby, "END_S", 0.5)
+    url = server.fresh()
+    first, ours = (Store(url, clock=SystemClock()) for _ in range(2))
+    first.open()
+    first.recall()
+    record(first, 3)
+    await first.flush()
+    with psycopg.connect(url) as locking:
+        locking.execute("LOCK TABLE runs IN ACCESS EXCLUSIVE MODE")
+        leader = await asyncio.to_thread(ours.leader)
+        assert leader is not None
+        waiting = asyncio.create_task(waits(ours, url, tmp_path).wait(leader))
+        await until(lambda: asked(url, LOCKED) != [(0,)])
+        await first.close()
+        assert await asyncio.wait_for(waiting, 10) == leader
+        assert asked(url, LOCKED) != [(0,)]
+    ours.open()
+    ours.recall()
+    shown = await ours.snapshot(SystemClock().now())
+    assert shown.checks.keys() == {"a/direct/chat"}
+    await ours.close()
+
+
+LOCKED = """SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'"""
+
+
 async def test_one_that_lost_a_race_for_the_lead_follows_the_winner(
     server: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    url, toml = server.fresh(), tmp_path / "monitor.toml"
-    toml.write_text(
-        f'[monitor]\nstore = "{url}"\n[service.s]\nendpoints = {{ a = "http://127.0.0.1:9" }}\n'
-        'probes = { http = "1s" }\n'
-    )
+    url = server.fresh()
     first, winner, ours = (Store(url, clock=SystemClock()) for _ in range(3))
-    standby = Standby(load(toml, env={}), ours, SystemClock(), asyncio.Event())
+    waits_twice = waits(ours, url, tmp_path)
     for number, leads in enumerate((first, winner), 1):
         leads.open()
         leads.recall()
         await leads.flush()
         leader = await asyncio.to_thread(ours.leader)
         assert leader is not None
-        waiting = asyncio.create_task(standby.wait(leader))
+        waiting = asyncio.create_task(waits_twice.wait(leader))
         await until(lambda number=number: caplog.text.count("event=followed") == number)
         await leads.close()
         assert await asyncio.wait_for(waiting, 10) == leader

@@ -8,6 +8,7 @@ import sys
 import time
 from datetime import timedelta
 
+import psycopg
 import pytest
 from cast import HandClock
 from store_cast import (
@@ -26,7 +27,7 @@ from store_cast import (
 )
 
 from monitor.model import Snapshot, StoreError
-from monitor.store import InUseError, Store
+from monitor.store import InUseError, Store, follower
 from monitor.store.commits import KEPT_S
 from monitor.store.histogram import PackedSum, Sum
 
@@ -106,6 +107,28 @@ async def test_what_is_too_old_to_be_shown_is_forgotten_while_it_follows(
             PackedSum,
             Sum,
         ]
+        expected = seen(await first.snapshot(clock.now()))
+    assert seen(await takes_over(standby, clock)) == expected
+    await standby.close()
+
+
+async def test_who_follows_does_not_wait_for_a_lock_without_end(
+    url: str, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And goes on where it was when the lock is released."""
+    monkeypatch.setitem(follower._LIMITS, "lock_timeout", "300ms")
+    standby = Store(url, clock=clock)
+    async with opened(url, clock) as first:
+        record(first, 5)
+        await first.flush()
+        await follow(standby)
+        record(first, 1, start=5)
+        await first.flush()
+        with psycopg.connect(url) as locking:
+            locking.execute("LOCK TABLE runs IN ACCESS EXCLUSIVE MODE")
+            with pytest.raises(StoreError, match="another session holds a lock for too long"):
+                await asyncio.wait_for(follow(standby), 10)
+        await follow(standby)
         expected = seen(await first.snapshot(clock.now()))
     assert seen(await takes_over(standby, clock)) == expected
     await standby.close()
