@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Connection, select
 
@@ -118,11 +119,8 @@ class Follower:
     def _reading(self) -> Reader:
         """Return what reads; it is opened when it is needed first. Raises StoreError."""
         if self._reader is None:
-            self._reader = Reader(self._url, vantage=self._vantage, on_begin=_limit)
+            from monitor.store.postgresql.limits import limit  # noqa: PLC0415  # only a server is followed
+
+            on_begin = partial(limit, limits=_LIMITS)
+            self._reader = Reader(self._url, vantage=self._vantage, on_begin=on_begin)
         return self._reader
-
-
-def _limit(connection: Connection) -> None:
-    """Limit this transaction, and no other one of its session: behind a pooler that is somebody else's."""
-    calls = ", ".join(f"set_config('{name}', '{limit}', true)" for name, limit in _LIMITS.items())
-    connection.exec_driver_sql(f"SELECT {calls}")  # our own words

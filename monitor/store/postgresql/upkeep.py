@@ -19,6 +19,7 @@ from monitor.store import commits, retention, schema
 from monitor.store.database import Holder, InUseError, Meaning
 from monitor.store.postgresql import claim, partitions, server_tables
 from monitor.store.postgresql.address import Address
+from monitor.store.postgresql.limits import limit
 from monitor.store.postgresql.partitions import PartitionedRows
 from monitor.store.postgresql.server_errors import is_locked, meaning, state_of
 from monitor.store.run_rows import DAY_MS, millis
@@ -104,7 +105,7 @@ class ServerUpkeep:
         """Claim the store, or return who has it. Of several that start at once, one after the other does."""
         asked_s = self._elapsed()
         with self._engine.begin() as connection:
-            _limit(connection, lock_timeout="60s")
+            limit(connection, {**_LIMITS, "lock_timeout": "60s"})
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _STARTING})
             if not schema.check_version(connection):
                 server_tables.create(connection)
@@ -123,7 +124,7 @@ class ServerUpkeep:
         """
         try:
             with self._engine.begin() as connection:
-                _limit(connection)
+                limit(connection, _LIMITS)
                 other = claim.read(connection)
                 if other is None or other.is_free:
                     return None
@@ -171,7 +172,7 @@ class ServerUpkeep:
             raise InUseError(lost)
         asked_s = self._elapsed()
         with self._engine.begin() as connection:
-            _limit(connection)
+            limit(connection, _LIMITS)
             renewal = claim.renew(connection, self.claim_id, batch)
             if renewal is None:
                 other = claim.read(connection)
@@ -191,7 +192,7 @@ class ServerUpkeep:
 
     def has_committed(self, batch: str) -> bool:
         with self._engine.begin() as connection:
-            _limit(connection, lock_timeout="10s")
+            limit(connection, {**_LIMITS, "lock_timeout": "10s"})
             there = claim.read(connection, lock=True)
             return there is not None and there.batch == batch
 
@@ -235,7 +236,7 @@ class ServerUpkeep:
             return
         try:
             with self.begin() as connection:
-                _limit(connection, lock_timeout=_DAYS_LOCK)
+                limit(connection, {**_LIMITS, "lock_timeout": _DAYS_LOCK})
                 partitions.make_days(connection, range(today, last + 1))
         except DBAPIError as error:
             if not is_locked(error):
@@ -269,10 +270,3 @@ class ServerUpkeep:
         size = connection.execute(text(_SIZE)).scalar_one()
         is_over = size > retention.ROOM * self.max_size
         return is_over and retention.drop_oldest(connection, self.rows)
-
-
-def _limit(connection: Connection, **others: str) -> None:
-    """Limit this transaction, and no other one of its session: behind a pooler that is somebody else's."""
-    limits = {**_LIMITS, **others}
-    calls = ", ".join(f"set_config('{name}', '{limit}', true)" for name, limit in limits.items())
-    connection.exec_driver_sql(f"SELECT {calls}")  # our own words
