@@ -58,6 +58,7 @@ class Pair:
         await until(lambda: len(self.site.times("one")) > 2)
         self.second.start(TOKEN=TOKEN)
         await self.second.says("event=followed")
+        await asyncio.sleep(3)  # the leader hears of it at a renewal, one each two seconds
 
     async def takes_over(self) -> float:
         """Wait until the standby probes, and return how long that took."""
