@@ -86,20 +86,13 @@ def started(memory: RestartState, context: Context, before: str | None = None) -
     if gap < GAP and not crashed:
         return None
     title = say.gettext("monitor: crashed")
-    if before and not memory.stopped_cleanly:
+    has_taken_over = before is not None and not memory.stopped_cleanly
+    if has_taken_over:
         title = say.gettext("monitor: the standby has taken over")
     elif gap >= GAP:
         title = say.gettext("monitor: was down for %(lasted)s", lasted=lasted(gap, context))
-    begin, end = moment(memory.last_seen, context), moment(context.now, context)
-    unprobed = say.gettext("From %(begin)s to %(end)s nothing was probed.", begin=begin, end=end)
-    if begin == end:
-        unprobed = say.gettext(
-            "At %(moment)s nothing was probed for %(lasted)s.",
-            moment=begin,
-            lasted=lasted(gap, context),
-        )
-    lines = [f"👁 {title}", unprobed]
-    if before and not memory.stopped_cleanly:
+    lines = [f"👁 {title}", _not_watched(memory.last_seen, context, by_another=has_taken_over)]
+    if has_taken_over:
         what = say.gettext(
             "Until then %(who)s led; it gave no more signs of life: a crash, a hang, a loss of power, or a"
             " network that is cut.",
@@ -111,6 +104,27 @@ def started(memory: RestartState, context: Context, before: str | None = None) -
     if number > 1 and crashed:
         lines.append(say.gettext("Crashes within an hour: %(num)s. Its log says why.", num=number))
     return "\n".join(lines)
+
+
+def _not_watched(since: datetime, context: Context, *, by_another: bool) -> str:
+    """Say from when to now nothing was probed; of another daemon we know only what it has stored."""
+    begin, end, say = moment(since, context), moment(context.now, context), context.language
+    length = lasted(context.now - since, context)
+    if by_another and begin == end:
+        return say.gettext(
+            "At %(moment)s no result of its own was stored for %(lasted)s.",
+            moment=begin,
+            lasted=length,
+        )
+    if by_another:
+        return say.gettext(
+            "From %(begin)s to %(end)s no result of its own was stored.", begin=begin, end=end
+        )
+    if begin == end:
+        return say.gettext(
+            "At %(moment)s nothing was probed for %(lasted)s.", moment=begin, lasted=length
+        )
+    return say.gettext("From %(begin)s to %(end)s nothing was probed.", begin=begin, end=end)
 
 
 def paused(begin: datetime, end: datetime, context: Context, *, by_clock: bool) -> str:

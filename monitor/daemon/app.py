@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -355,6 +355,9 @@ class Daemon:
             old = (result for result in latest if result.at < for_alerts)
             new = (result for result in recent if result.at >= for_alerts)
             components.alerts.seed(result for result in (*old, *new) if result.check in known)
+            if self._before and state.last_seen:
+                seen = max((state.last_seen, *(result.at for result in latest)))
+                state = replace(state, last_seen=seen)
         with _log_store_errors():
             goes_on = components.hub.events if components.hub else frozenset()
             ended = [row for row in state.begun if row.event not in goes_on]

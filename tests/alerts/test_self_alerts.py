@@ -60,6 +60,28 @@ def test_a_crash_is_told_and_a_loop_of_them_ever_less_often(crashes: int, told: 
         assert f"Crashes within an hour: {crashes}." in text
 
 
+@pytest.mark.parametrize(
+    ("seconds", "what"),
+    [
+        (90, "From 24 Nov 11:58 UTC to 24 Nov 12:00 UTC no result of its own was stored."),
+        (0, "At 24 Nov 12:00 UTC no result of its own was stored for 0s."),
+    ],
+)
+def test_a_takeover_tells_what_is_stored_and_not_what_the_other_one_did(
+    seconds: int, what: str
+) -> None:
+    last = START - timedelta(seconds=seconds)
+    text = self_alerts.started(
+        replace(SEEN, last_seen=last, stopped_cleanly=False, crashes=1), CONTEXT, "process 7 on a"
+    )
+    assert text == (
+        f"👁 monitor: the standby has taken over\n{what}\nUntil then process 7 on a led; it gave no more signs of"
+        " life: a crash, a hang, a loss of power, or a network that is cut."
+    )
+    stopped = self_alerts.started(replace(SEEN, stopped_cleanly=True), CONTEXT, "process 7 on a")
+    assert "was probed" in (stopped or "")
+
+
 def test_trouble_of_our_own_is_told_when_it_lasts_and_when_it_is_over() -> None:
     watch, said = TroubleTracker(LASTS), []
     for second in range(0, 200, 10):
