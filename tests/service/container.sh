@@ -53,7 +53,7 @@ eval "docker run --name life $documented localhost/monitor" 2>&1
 
 answer() { python3 -c 'import urllib.request as u; print(u.urlopen("http://127.0.0.1:8080/'"$1"'", timeout=5).status)' 2>&1; }
 for _ in $(seq 120); do [ "$(answer '' | tail -1)" = 200 ] && break; sleep 0.5; done
-echo "extras: $(docker run --rm --network none --entrypoint python localhost/extras -c 'import opentelemetry.exporter.otlp.proto.http; print("yes")' 2>&1 | tail -1)"
+echo "extras: $(docker run --rm --no-healthcheck --network none --entrypoint python localhost/extras -c 'import opentelemetry.exporter.otlp.proto.http; print("yes")' 2>&1 | tail -1)"
 echo "page: $(answer '' | tail -1)"
 echo "user: $(docker exec life python -c 'import os; print(os.getuid())')"
 echo "root file system: $(docker exec life python -c 'open("/x", "w")' 2>&1 | tail -1)"
