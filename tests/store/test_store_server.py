@@ -494,9 +494,27 @@ async def test_a_long_reader_delays_the_days_that_come_and_go_and_nothing_else(
         monkeypatch.setattr(store._upkeep, "_days_not_before", 0.0)
         store._upkeep.look()  # type: ignore[attr-defined]
         await store.prune(clock.now(), kept)
-        left = ("20261128", "20261129", "20261130", "20261201", "rest")
+        left = ("20261128", "20261129", "20261130", "rest")
         assert days_of(url) == [f"runs_{name}" for name in left]
-        assert asked(url, "SELECT count(*) FROM runs_rest") == [(0,)], "they are in their day"
+        assert asked(url, "SELECT count(*) FROM runs_rest") == [(2,)], "they stay there"
+
+
+async def test_who_reads_while_days_are_made_misses_no_run(
+    url: str, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look sees rows as they were when it began, and partitions as they are."""
+    async with opened(url, clock) as store:
+        monkeypatch.setattr(store._upkeep, "_days_not_before", float("inf"))
+        clock.tick(8 * 86_400)
+        record(store, 1, start=8 * 86_400)
+        await store.flush()
+        assert asked(url, "SELECT count(*) FROM runs_rest") == [(1,)]
+        with closing(Store.read_only(url)) as reader, reader.loading(clock.now()) as loader:
+            monkeypatch.setattr(store._upkeep, "_days_not_before", 0.0)
+            store._upkeep.look()  # type: ignore[attr-defined]
+            assert len([*loader.latest()]) == 1
+        made = [name for name in days_of(url) if name > "runs_20261127"]
+        assert made == ["runs_20261203", "runs_20261204", "runs_rest"]
 
 
 async def test_a_store_that_is_too_large_drops_its_oldest_days(url: str, clock: HandClock) -> None:

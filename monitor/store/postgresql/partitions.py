@@ -1,7 +1,7 @@
 """Runs and what they left lie in a partition a day, which retention drops whole; others in one for all the rest.
 
 Partitions are made days ahead. What belongs to a day that has none (history of other programs, a clock that was
-set wrongly, results of a week in which the daemon did not run) goes to the rest, and is deleted row by row.
+set wrongly, results of a week in which the daemon did not run) goes to the rest, stays there, and is deleted row by row.
 """
 
 from collections.abc import Iterable, Iterator
@@ -28,16 +28,23 @@ def create_rest(connection: Connection) -> None:
 
 
 def make_days(connection: Connection, days: Iterable[int]) -> None:
-    """Make the partitions of these days (since 1970), as far as they are not there.
+    """Make the partitions of these days (since 1970), as far as they are not there and the rest has none of their rows.
 
-    A table is attached when it is made, which keeps no reader waiting; one made in its place would.
+    A table is attached when it is made, which keeps no reader waiting; one made in its place would. Rows are not moved
+    to it: who reads meanwhile sees them as they were, but partitions as they are, and would miss those that were moved.
     """
     days = sorted(set(days))
     for table in PARTED:
         there = dict(_partitions(connection, table))
         for day in days:
-            if day not in there:
+            if day not in there and not _is_in_rest(connection, table, day):
                 _make(connection, table, day)
+
+
+def _is_in_rest(connection: Connection, table: Table, day: int) -> bool:
+    begin, end = day * DAY_MS, (day + 1) * DAY_MS
+    found = f"SELECT EXISTS (SELECT FROM {table.name}_{_REST} WHERE at >= {begin} AND at < {end})"  # noqa: S608  # our own names
+    return bool(connection.exec_driver_sql(found).scalar_one())
 
 
 def _make(connection: Connection, table: Table, day: int) -> None:
@@ -45,8 +52,6 @@ def _make(connection: Connection, table: Table, day: int) -> None:
     connection.exec_driver_sql(
         f"CREATE TABLE {name} (LIKE {parent} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)"
     )
-    moved = f"DELETE FROM {parent}_{_REST} WHERE at >= {begin} AND at < {end} RETURNING *"  # noqa: S608  # our own names
-    connection.exec_driver_sql(f"WITH moved AS ({moved}) INSERT INTO {name} SELECT * FROM moved")  # noqa: S608  # our own words
     connection.exec_driver_sql(
         f"ALTER TABLE {parent} ATTACH PARTITION {name} FOR VALUES FROM ({begin}) TO ({end})"
     )
