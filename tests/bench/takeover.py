@@ -17,8 +17,8 @@ from rig import MONITOR, config_of, upstream
 from seed import fill
 
 sys.path += [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "store")]
-from cutting_proxy import CuttingProxy
 from postgres import postgres
+from tcp_proxies import CuttingProxy
 
 from monitor.clock import SystemClock
 from monitor.store.move import move

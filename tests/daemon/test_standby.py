@@ -16,11 +16,11 @@ import psycopg
 import pytest
 from aiohttp import web
 from cast import until
-from cutting_proxy import CuttingProxy
 from listening import listening
 from postgres import Server, pooler, postgres
 from standby_cast import Hub, Site
 from store_cast import asked, record
+from tcp_proxies import CuttingProxy
 from telegram import CHAT, TOKEN, Telegram, telegram
 
 from monitor.clock import SystemClock

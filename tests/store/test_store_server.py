@@ -18,7 +18,6 @@ from pathlib import Path
 import pytest
 import trustme
 from cast import HandClock
-from losing_proxy import LosingProxy
 from postgres import Server, free_port, pooler, postgres
 from store_cast import (
     CHAT,
@@ -34,6 +33,7 @@ from store_cast import (
     streamed,
     told,
 )
+from tcp_proxies import LosingProxy
 
 from monitor.clock import SystemClock
 from monitor.model import HistorySettings, OperatorRequest, RequestKind, StoreError
@@ -427,18 +427,23 @@ def days_of(url: str) -> list[str]:
     return [name for (name,) in names]
 
 
+async def live_days(store: Store, clock: HandClock, days: int) -> None:
+    """Live through days with a run each."""
+    for _ in range(days):
+        store.record(entry(failed(clock.now()), evidence=SEEN))
+        clock.tick(86_400)
+        store._upkeep.look()  # type: ignore[attr-defined]  # as each two seconds
+        for _ in range(2):
+            store.heartbeat(clock.now())
+            await store.flush()
+
+
 async def test_days_of_runs_are_partitions_and_retention_drops_them(
     url: str, clock: HandClock
 ) -> None:
     kept = HistorySettings(raw=2 * DAY, evidence=DAY, hours=None, days=None)
     async with opened(url, clock) as store:
-        for _ in range(6):
-            store.record(entry(failed(clock.now()), evidence=SEEN))
-            clock.tick(86_400)
-            store._upkeep.look()  # type: ignore[attr-defined]  # as each five seconds
-            for _ in range(2):
-                store.heartbeat(clock.now())
-                await store.flush()
+        await live_days(store, clock, 6)
         await store.prune(clock.now(), kept)
         assert await stored(store) == 2
     names = asked(
@@ -464,13 +469,7 @@ async def test_a_long_reader_delays_the_days_that_come_and_go_and_nothing_else(
     """Such as a copy of the whole database, which holds each table from begin to end."""
     kept = HistorySettings(raw=DAY, evidence=DAY, hours=None, days=None)
     async with opened(url, clock) as store:
-        for _ in range(4):
-            store.record(entry(failed(clock.now()), evidence=SEEN))
-            clock.tick(86_400)
-            store._upkeep.look()  # type: ignore[attr-defined]  # as each five seconds
-            for _ in range(2):
-                store.heartbeat(clock.now())
-                await store.flush()
+        await live_days(store, clock, 4)
         with reading(url):
             began = time.monotonic()
             with pytest.raises(StoreError, match="another session holds a lock for too long"):
