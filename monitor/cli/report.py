@@ -22,7 +22,7 @@ from monitor.clock import SystemClock
 from monitor.config import Config, Secrets
 from monitor.language import ENGLISH, NAMES, Language, language, templates
 from monitor.model import Month, Spend
-from monitor.model.month import FIGURES
+from monitor.model.month import REPORTED_TIMINGS
 from monitor.model.rollup import QUANTILES
 from monitor.month_report import (
     EndpointReport,
@@ -230,7 +230,7 @@ def _place_document(config: Config, place: PlaceReport) -> dict[str, Any]:
         | dict(place.left_out),
         "excluded": dict(place.excluded),
         "failures": dict(place.rollup.kinds),
-        **{f"{figure}_ms": rounded(place.rollup, figure) for figure in FIGURES},
+        **{f"{figure}_ms": rounded(place.rollup, figure) for figure in REPORTED_TIMINGS},
     }
 
 
@@ -247,7 +247,7 @@ _COLUMNS = (
     ),
     *("availability", "good", "days", "days_measured", "up", "degraded", "down"),
     *("maintenance", "unknown", "missed", "down_s", "imported_until"),
-    *(f"{figure}_ms_{name}" for figure in FIGURES for name in QUANTILES),
+    *(f"{figure}_ms_{name}" for figure in REPORTED_TIMINGS for name in QUANTILES),
     *("tokens", "money", "currency"),
     *("incident", "severity", "kinds", "opened", "closed", "seconds_in_month"),
 )
@@ -306,7 +306,7 @@ def _endpoint_row(
         "imported_until": _imported_until(endpoint),
         **{
             f"{figure}_ms_{name}": value
-            for figure in FIGURES
+            for figure in REPORTED_TIMINGS
             for name, value in told[f"{figure}_ms"].items()
         },
     }

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 _WRITTEN = re.compile(r"(?P<year>\d{4})-(?P<number>\d{2})", re.ASCII)
 _FIRST, _LAST = 1970, 2199
 _DAY = timedelta(days=1)
-FIGURES = ("ttft", "total")
+REPORTED_TIMINGS = ("ttft", "total")
 """The timings that a report of a month tells."""
 
 

@@ -10,7 +10,7 @@ from functools import partial
 
 from monitor.language import Language
 from monitor.model import NO_SPEND, Incident, Month
-from monitor.model.month import FIGURES
+from monitor.model.month import REPORTED_TIMINGS
 from monitor.model.rollup import QUANTILES
 from monitor.month_report import EndpointReport, MonthReport, PlaceReport, ServiceReport
 from monitor.page import formatting
@@ -278,11 +278,11 @@ def _shares(
 
 
 def _is_timed(place: PlaceReport) -> bool:
-    return any(place.percentiles(figure)["p50"] is not None for figure in FIGURES)
+    return any(place.percentiles(figure)["p50"] is not None for figure in REPORTED_TIMINGS)
 
 
 def _times(place: PlaceReport, language: Language) -> Iterator[str]:
-    for figure in FIGURES:
+    for figure in REPORTED_TIMINGS:
         for value in place.percentiles(figure).values():
             yield formatting.seconds(real(value), language)
 

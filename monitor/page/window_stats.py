@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from monitor.model import WINDOWS, CheckHistory, FailureKind, Rollup
-from monitor.model.rollup import NOTHING
+from monitor.model.rollup import NOTHING, QUANTILES
 from monitor.page.published import Percentiles, Window
 
 
@@ -51,7 +51,7 @@ def _window(days: int, rollup: Rollup) -> Window:
 
 
 def _percentiles(rollup: Rollup, figure: str) -> Percentiles | None:
-    p50, p95, p99 = (rounded(rollup.quantile(figure, q)) for q in (0.5, 0.95, 0.99))
+    p50, p95, p99 = (rounded(rollup.quantile(figure, q)) for q in QUANTILES.values())
     if p50 is None or p95 is None or p99 is None:
         return None
     return Percentiles(p50=p50, p95=p95, p99=p99)

@@ -19,7 +19,7 @@ from sys import intern
 from typing import Any, NamedTuple
 
 from monitor.model import Rollup
-from monitor.model.rollup import FIGURES, Figures, bucket, middle
+from monitor.model.rollup import FIGURES, QUANTILES, Figures, bucket, middle
 from monitor.model.rollup import Histogram as Counts
 
 OUTCOMES = ("up", "degraded", "down", "unknown")
@@ -35,7 +35,7 @@ tenths (of a millisecond, or of tokens per second), then tokens_in, tokens_out, 
 _BYTES = 4
 _BITS = 8 * _BYTES
 _HEAD = struct.Struct("<BhH")
-SHOWN_QUANTILES = (0.5, 0.95, 0.99)
+SHOWN_QUANTILES = tuple(QUANTILES.values())
 _TABLED = 1 << 16
 value_of = lru_cache(1 << 12)(middle)
 """The value that a bucket is read back as: there are some two thousand, and many answers are alike."""

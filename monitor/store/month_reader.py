@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from operator import itemgetter
 
 from monitor.model import Month, MonthCounts, MonthRecord, Resolution
-from monitor.model.month import FIGURES
+from monitor.model.month import REPORTED_TIMINGS
 from monitor.store import small_tables
 from monitor.store.histogram import Sum
 from monitor.store.reader import Reader
@@ -17,7 +17,7 @@ def read_month(reader: Reader, month: Month, now: datetime) -> MonthRecord:
     sums: dict[tuple[str, str], Sum] = defaultdict(Sum)
     measured: dict[tuple[str, str], set[date]] = defaultdict(set)
     for at, key, total in reader.each_sum(Resolution.DAY, since=month.begin, until=month.end):
-        sums[key].add(total, FIGURES)
+        sums[key].add(total, REPORTED_TIMINGS)
         if total.counted:
             measured[key].add(at.date())
     first, last = month.days

@@ -24,8 +24,10 @@ from sqlalchemy import (
 )
 
 from monitor.model import PastCounts, Resolution
+from monitor.model.rollup import QUANTILES
 from monitor.store.histogram import (
     COUNT_NAMES,
+    SHOWN_QUANTILES,
     CountedRow,
     PackedSum,
     Sum,
@@ -144,10 +146,10 @@ def _row(period: int, check: int, total: Sum) -> dict[str, Any]:
         for name, count in zip(COUNT_NAMES, total.counts, strict=True)
     }
     for name in ("ttft", "total"):
-        histogram, qs = total.figures.get(name), (0.5, 0.95, 0.99)
-        values = histogram.quantiles(qs) if histogram else (None, None, None)
-        for q, value in zip(qs, values, strict=True):
-            row[f"{name}_p{q * 100:.0f}_100us"] = None if value is None else round(value * 10)
+        histogram = total.figures.get(name)
+        values = histogram.quantiles(SHOWN_QUANTILES) if histogram else (None,) * len(QUANTILES)
+        for quantile, value in zip(QUANTILES, values, strict=True):
+            row[f"{name}_{quantile}_100us"] = None if value is None else round(value * 10)
     return {**row, "histograms": encode(total.figures)}
 
 
